@@ -1,0 +1,44 @@
+# The words of this repository; `make` alone lists them.
+.DEFAULT_GOAL := help
+.PHONY: help run quick test check bench lock clean
+
+# `make run PYTHON=python3.12` chooses the Python that makes .venv.
+export PYTHON UPGRADE
+
+bin := .venv/bin
+code := $(wildcard bot adapters plugins tests bench)
+# Two workers; a file stays in one, so that its server is started once.
+pytest := $(bin)/python -m pytest -q -n 2 --dist loadfile
+
+help: ## list these words
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /make \1\t/' | expand -t 14
+
+run: ## start Parley (the first time makes .venv); ARGS="--config my.yaml" is passed on
+	@tools/venv.sh run
+	@exec $(bin)/parley serve $(ARGS)
+
+quick: ## the fast tests, for every commit; ARGS="-k name" narrows them
+	@tools/venv.sh dev
+	$(pytest) -m "not slow" $(ARGS)
+
+test: ## every test, PostgreSQL included
+	@tools/venv.sh dev
+	$(pytest) $(ARGS)
+
+check: ## format, lint, types, who imports whom
+	@tools/venv.sh dev
+	$(bin)/ruff format --check .
+	$(bin)/ruff check .
+	$(bin)/mypy $(code)
+	$(bin)/lint-imports --no-logo
+
+bench: ## what is claimed about speed, measured on this machine
+	@tools/venv.sh dev
+	$(bin)/python -m bench $(ARGS)
+
+lock: ## write both lock files again; UPGRADE=1 looks for newer versions
+	@tools/lock.sh
+
+clean: ## remove .venv and caches, never data
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find $(code) -name __pycache__ -type d -prune -exec rm -rf {} +

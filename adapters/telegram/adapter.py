@@ -1,0 +1,315 @@
+"""One Telegram bot, as the engine knows it."""
+
+import asyncio
+import hashlib
+import hmac
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
+
+from telegram import WebhookInfo
+
+from adapters.telegram import split
+from adapters.telegram.backoff import Backoff
+from adapters.telegram.client import Client
+from adapters.telegram.draft import OPENING, EditedDraft, FadingDraft, Renewals
+from adapters.telegram.failures import WrongToken
+from adapters.telegram.limits import Pace, Rates
+from adapters.telegram.mentions import Me
+from adapters.telegram.polling import Polling
+from adapters.telegram.reception import Reception
+from adapters.telegram.render import keyboard, render
+from adapters.telegram.settings import Settings
+from adapters.telegram.webhook import Webhook
+from bot import (
+    AdapterContext,
+    Address,
+    ASGIApp,
+    Audio,
+    Draft,
+    File,
+    Health,
+    Image,
+    Outbound,
+    Part,
+    Permanent,
+    Receive,
+    Sent,
+    Transient,
+    TurnId,
+)
+
+T = TypeVar("T")
+_WRONG_SETTINGS_WAIT = 60.0
+
+
+class TelegramAdapter:
+    """Speaks as one bot; how it listens is decided by its two kinds below."""
+
+    platform = "telegram"
+
+    def __init__(self, settings: Settings, context: AdapterContext) -> None:
+        rates = Rates(settings.per_second, settings.chat_per_second, settings.group_per_minute)
+        self._settings = settings
+        self._context = context
+        self._client = Client(settings, context.http, Pace(context.clock, rates))
+        me = Me(int(settings.account))
+        self._reception = Reception(context.name, me, self._client, context.observer)
+        self._renewals = Renewals(context.clock)
+        self._tasks: list[asyncio.Task[None]] = []
+        self._known = asyncio.Event()
+        self._fading = settings.stream == "draft"
+
+    @property
+    def name(self) -> str:
+        return self._context.name
+
+    @property
+    def account(self) -> str:
+        return self._settings.account
+
+    # -- speaking ----------------------------------------------------------------------------
+
+    def pieces(self, outbound: Outbound) -> Sequence[Outbound]:
+        return split.pieces(outbound)
+
+    async def send(self, piece: Outbound) -> Sent:
+        chat, thread = _place(piece.address)
+        reply_to = _number(piece.reply_to) if chat < 0 else None
+        buttons = keyboard(piece.choices)
+        rendered = render(piece.text)
+        await self._client.pace.final(chat)
+        for part in piece.attachments:
+            if isinstance(part, Image | Audio | File):
+                message = await self._client.send_media(
+                    chat, thread, part, rendered, reply_to=reply_to, buttons=buttons
+                )
+                return Sent(str(message))
+        message = await self._client.send_text(
+            chat, thread, rendered, reply_to=reply_to, buttons=buttons
+        )
+        return Sent(str(message))
+
+    # -- growing -----------------------------------------------------------------------------
+
+    def draft_is_message(self, address: Address) -> bool:
+        return not (self._fading and _is_private(address))
+
+    def watched(self, address: Address) -> bool:
+        return self._settings.stream != "off" and self._reception.can_reach(address.chat)
+
+    async def draft(
+        self,
+        address: Address,
+        *,
+        turn: TurnId,
+        reply_to: str | None,
+        resume: Sent | None,
+        opening: str = "",
+    ) -> Draft:
+        chat, thread = _place(address)
+        known = _number(resume.platform_id) if resume is not None else None
+        if known is not None:
+            return self._edited(chat, known)
+        if not self.draft_is_message(address):
+            return self._faded(chat, thread, turn)
+        await self._client.pace.final(chat)
+        message = await self._client.send_text(
+            chat,
+            thread,
+            render(opening or OPENING),
+            reply_to=_number(reply_to) if chat < 0 else None,
+        )
+        return self._edited(chat, message)
+
+    def _edited(self, chat: int, message: int) -> Draft:
+        return EditedDraft(chat, message, client=self._client, send=self.send)
+
+    def _faded(self, chat: int, thread: int | None, turn: TurnId) -> Draft:
+        draft = FadingDraft(
+            (chat, thread),
+            turn,
+            client=self._client,
+            send=self.send,
+            clock=self._context.clock,
+            unsupported=self._without_fading,
+        )
+        self._renewals.keep(draft)
+        return draft
+
+    def _without_fading(self) -> None:
+        """An older server knows no drafts: from the next answer on they are edited messages."""
+        self._fading = False
+
+    # -- fetching, opening, closing ----------------------------------------------------------
+
+    async def fetch(self, part: Part) -> bytes:
+        """Raises: Transient, or Permanent when it is gone, too large or no file at all."""
+        if not isinstance(part, Image | Audio | File):
+            raise Permanent("there is nothing to fetch for this part")
+        return await self._client.fetch(part.ref)
+
+    async def open(self) -> None:
+        """Begin in the background: a platform that is down must not keep us from starting."""
+        self._tasks = [
+            asyncio.create_task(self._renewals.run()),
+            asyncio.create_task(self._begin()),
+        ]
+
+    async def close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks = []
+        await self._reception.close()
+
+    async def _begin(self) -> None:
+        await self._introduced()
+
+    async def _introduced(self) -> None:
+        """Return once our own user name is known, however long the platform is away."""
+        if self._known.is_set():
+            return
+        name = (await self._insist(self._client.me)).username
+        self._reception.me = Me(int(self.account), name)
+        self._known.set()
+
+    async def _insist(self, call: Callable[[], Awaitable[T]]) -> T:
+        backoff = Backoff()
+        while True:
+            try:
+                return await call()
+            except Transient as error:
+                wait = backoff.next()
+                if error.retry_after is not None:
+                    wait = max(wait, error.retry_after.total_seconds())
+            except Permanent:
+                wait = _WRONG_SETTINGS_WAIT
+            self._context.observer.listening(adapter=self.name, alive=False)
+            await self._context.clock.sleep(wait)
+
+    # -- health ------------------------------------------------------------------------------
+
+    async def probe(self) -> Health:
+        try:
+            me = await self._client.me()
+            problem = self._problem(await self._client.webhook())
+        except WrongToken:
+            return self._health(
+                f"Telegram does not know this token: copy the current one from @BotFather into "
+                f"adapters.{self.name}.token"
+            )
+        except (Transient, Permanent) as error:
+            return self._health(
+                f"Telegram cannot be reached ({error}): check the network and "
+                f"adapters.{self.name}.base_url"
+            )
+        if problem:
+            return self._health(problem)
+        detail = f"@{me.username} by {self._settings.mode}"
+        return Health(self.name, ok=True, detail=detail, checked_at=self._context.clock.now())
+
+    def _health(self, problem: str) -> Health:
+        return Health(self.name, ok=False, detail=problem, checked_at=self._context.clock.now())
+
+    def _problem(self, webhook: WebhookInfo) -> str:
+        """What is wrong with how updates come, and what to do; "" when nothing is."""
+        return ""
+
+
+class PollingAdapter(TelegramAdapter):
+    """Asks for updates: needs no address that Telegram can reach."""
+
+    def __init__(self, settings: Settings, context: AdapterContext) -> None:
+        super().__init__(settings, context)
+        self._polling = Polling(
+            context.name,
+            client=self._client,
+            reception=self._reception,
+            listeners=context.listeners,
+            clock=context.clock,
+            observer=context.observer,
+        )
+
+    async def listen(self, receive: Receive) -> None:
+        await self._polling.run(receive, self._introduced)
+
+    def _problem(self, webhook: WebhookInfo) -> str:
+        if webhook.url:
+            return (
+                "a webhook is set for this bot, so nothing can be polled: start the server, which "
+                "takes it away, and stop the program that sets it"
+            )
+        trouble = self._polling.trouble
+        return f"polling fails: {trouble}" if trouble else ""
+
+
+class WebhookAdapter(TelegramAdapter):
+    """Is called with updates, at `<public_url>/in/<name>`."""
+
+    def __init__(self, settings: Settings, context: AdapterContext, url: str) -> None:
+        super().__init__(settings, context)
+        self._url = url
+        self._made: bytes | None = None
+        self._webhook = Webhook(
+            context.name,
+            reception=self._reception,
+            secret=self._secret,
+            observer=context.observer,
+            max_size=context.max_size,
+        )
+
+    def asgi(self, receive: Receive) -> ASGIApp:
+        return self._webhook.app(receive)
+
+    async def _begin(self) -> None:
+        await self._insist(self._register)
+        self._context.observer.listening(adapter=self.name, alive=True)
+        await self._introduced()
+
+    async def _register(self) -> None:
+        await self._client.set_webhook(self._url, (await self._secret()).decode())
+
+    async def _secret(self) -> bytes:
+        """The configured one, or one that every node makes alike from the server's own."""
+        given = self._settings.webhook_secret
+        if given is not None:
+            return given.get_secret_value().encode()
+        if self._made is None:
+            what = f"telegram webhook {self.name} {self.account}".encode()
+            made = hmac.new(await self._context.secret(), what, hashlib.sha256)
+            self._made = made.hexdigest().encode()
+        return self._made
+
+    def _problem(self, webhook: WebhookInfo) -> str:
+        if webhook.url != self._url:
+            return (
+                "Telegram's webhook for this bot is another address than "
+                f"{self._url}: start the server, which sets it, and see that no other program "
+                "uses this bot"
+            )
+        waiting = webhook.pending_update_count
+        if waiting and webhook.last_error_message:
+            return (
+                f"{waiting} updates wait because Telegram could not deliver to {self._url} "
+                f"({webhook.last_error_message}): see that this address leads here from outside"
+            )
+        return ""
+
+
+def _place(address: Address) -> tuple[int, int | None]:
+    chat = _number(address.chat)
+    if chat is None:
+        raise Permanent("this is no Telegram chat")
+    return chat, None if address.thread is None else _number(address.thread)
+
+
+def _number(text: str | None) -> int | None:
+    try:
+        return None if text is None else int(text)
+    except ValueError:
+        return None
+
+
+def _is_private(address: Address) -> bool:
+    # Groups and channels have negative ids.
+    return not address.chat.startswith("-")

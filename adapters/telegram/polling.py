@@ -1,0 +1,163 @@
+"""Long polling: one holder, and nothing is confirmed to Telegram before it is on disk."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol
+
+from adapters.telegram.backoff import Backoff
+from adapters.telegram.client import Client
+from adapters.telegram.failures import Elsewhere
+from adapters.telegram.normalise import Read
+from adapters.telegram.reception import Reception
+from bot import Clock, Kind, Observer, Permanent, Receive, Transient
+
+HOLD_EVERY = 4.0
+"""Seconds between two looks whether we are still the one who polls."""
+CONFLICT_WAIT = 5.0
+LONGEST_WAIT = 60.0
+
+
+class Holding(Protocol):
+    """What polling needs of the store: `ports.Listeners`."""
+
+    async def hold(self, listener: str) -> int | None: ...
+
+    async def advance(self, listener: str, offset: int) -> None: ...
+
+    async def let_go(self, listener: str) -> None: ...
+
+
+class Polling:
+    """Asks for updates while this node holds the listener's row."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        client: Client,
+        reception: Reception,
+        listeners: Holding,
+        clock: Clock,
+        observer: Observer,
+    ) -> None:
+        self.trouble = ""
+        self._name = name
+        self._client = client
+        self._reception = reception
+        self._listeners = listeners
+        self._clock = clock
+        self._observer = observer
+        self._backoff = Backoff()
+        self._conflicts = Backoff(CONFLICT_WAIT, LONGEST_WAIT)
+        self._webhook_is_gone = False
+
+    async def run(self, receive: Receive, introduced: Callable[[], Awaitable[None]]) -> None:
+        """Until cancelled; `introduced` returns once our own name is known."""
+        try:
+            while True:
+                offset = await self._held()
+                if offset is None:
+                    # Another node polls: whoever takes over begins by taking a webhook away.
+                    self._webhook_is_gone = False
+                    await self._clock.sleep(HOLD_EVERY)
+                    continue
+                await introduced()
+                await self._clock.sleep(await self._round(offset, receive))
+        finally:
+            await self._let_go()
+
+    async def _round(self, offset: int, receive: Receive) -> float:
+        """One poll and what it brought; the seconds to wait before the next one."""
+        try:
+            if not self._webhook_is_gone:
+                await self._client.delete_webhook()
+                self._webhook_is_gone = True
+            updates = await self._updates(offset)
+            await self._take(offset, updates, receive)
+        except Elsewhere as error:
+            self._webhook_is_gone = not error.by_webhook
+            return self._failed("another program uses this bot", self._conflicts.next())
+        except Transient as error:
+            wait = self._backoff.next()
+            if error.retry_after is not None:
+                wait = max(wait, error.retry_after.total_seconds())
+            return self._failed(str(error), wait)
+        except Permanent as error:
+            return self._failed(str(error), LONGEST_WAIT)
+        self.trouble = ""
+        self._backoff.reset()
+        self._conflicts.reset()
+        self._observer.listening(adapter=self._name, alive=True)
+        return 0.0
+
+    def _failed(self, reason: str, wait: float) -> float:
+        self.trouble = reason
+        self._observer.listening(adapter=self._name, alive=False)
+        return wait
+
+    async def _updates(self, offset: int) -> Sequence[bytes]:
+        """What one long poll brings; nothing when another node has taken over meanwhile."""
+        poll = asyncio.ensure_future(self._client.poll(offset))
+        try:
+            while not poll.done():
+                beat = asyncio.ensure_future(self._clock.sleep(HOLD_EVERY))
+                await asyncio.wait({poll, beat}, return_when=asyncio.FIRST_COMPLETED)
+                beat.cancel()
+                if not poll.done() and await self._held() is None:
+                    return ()
+            return [bytes(update) for update in poll.result()]
+        finally:
+            poll.cancel()
+            await asyncio.wait({poll})
+
+    async def _take(self, offset: int, updates: Sequence[bytes], receive: Receive) -> None:
+        """Accept a batch, then confirm it: in order within a chat, side by side otherwise.
+
+        One that cannot be decoded is handled by being counted: asked for again, it would come
+        back for ever.
+        """
+        if not updates:
+            return
+        reads = [self._reception.read(update) for update in updates]
+        failures: list[Transient] = []
+
+        async def accept(lane: Sequence[Read]) -> None:
+            try:
+                for read in lane:
+                    await self._reception.take(read, receive)
+            except Transient as error:
+                failures.append(error)
+
+        async with asyncio.TaskGroup() as group:
+            for lane in _lanes(reads):
+                group.create_task(accept(lane))
+        if failures:
+            raise failures[0]
+        numbers = [read.update_id for read in reads if read.update_id is not None]
+        after = max(numbers) + 1 if numbers else offset + len(updates)
+        await self._listeners.advance(self._name, max(after, offset))
+
+    async def _held(self) -> int | None:
+        try:
+            return await self._listeners.hold(self._name)
+        except Transient:
+            return None  # without the database nothing could be accepted
+
+    async def _let_go(self) -> None:
+        try:
+            async with asyncio.timeout(2):
+                await self._listeners.let_go(self._name)
+        except (Transient, TimeoutError):
+            return  # our lease runs out by itself
+
+
+def _lanes(reads: Sequence[Read]) -> list[list[Read]]:
+    """Updates that must be accepted in order stand in one lane."""
+    if any(read.inbound is not None and read.inbound.kind is Kind.MOVED for read in reads):
+        # A chat that moves is two chats, and what is said in the new one comes after.
+        return [list(reads)]
+    lanes: dict[str, list[Read]] = {}
+    for read in reads:
+        chat = "" if read.inbound is None else str(read.inbound.address)
+        lanes.setdefault(chat, []).append(read)
+    return list(lanes.values())

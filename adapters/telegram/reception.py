@@ -1,0 +1,126 @@
+"""What happens to an update, however it came: read, counted, confirmed, handed to the engine."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Coroutine, Hashable
+
+from adapters.telegram.client import Client
+from adapters.telegram.mentions import Me
+from adapters.telegram.normalise import Read, normalise
+from bot import Inbound, Kind, Observer, Permanent, Receive, Transient
+
+_REMEMBERED = 10_000
+_ERRANDS = 100
+"""Presses that may be confirmed at a time; the service forgets them soon anyway."""
+
+
+class Reception:
+    """Turns raw updates into accepted messages. `me` grows a user name once it is known."""
+
+    def __init__(self, name: str, me: Me, client: Client, observer: Observer) -> None:
+        self.me = me
+        self._name = name
+        self._client = client
+        self._observer = observer
+        self._unreachable: set[str] = set()
+        self._accepted = _Recent()
+        self._presses = _Recent()
+        self._errands: set[asyncio.Task[None]] = set()
+
+    def read(self, raw: bytes) -> Read:
+        """What an update means; some of them tell our own name."""
+        read = normalise(raw, self.me)
+        if read.username is not None and self.me.username is None:
+            self.me = Me(self.me.id, read.username)
+        return read
+
+    async def take(self, read: Read, receive: Receive) -> None:
+        """Handle one update; on return it may be acknowledged.
+
+        Raises:
+            Transient: it is not on disk; it must come again.
+        """
+        if read.undecided:
+            raise Transient("our own user name is not known yet")
+        if read.left is not None:
+            self._unreachable.add(read.left)
+        inbound = read.inbound
+        if inbound is None:
+            self._observer.discarded(adapter=self._name, why=read.why)
+        elif not self._is_wanted(inbound):
+            self._observer.discarded(adapter=self._name, why=f"{inbound.kind} without effect")
+        else:
+            await receive(inbound)
+            self._remember(inbound)
+        if read.press is not None:
+            self._run(self._confirm(read))
+
+    def can_reach(self, chat: str) -> bool:
+        """False after the person blocked us: nothing decorative is worth a call there."""
+        return chat not in self._unreachable
+
+    async def close(self) -> None:
+        """Give up what is still to be confirmed."""
+        errands = tuple(self._errands)
+        for errand in errands:
+            errand.cancel()
+        await asyncio.gather(*errands, return_exceptions=True)
+
+    def _is_wanted(self, inbound: Inbound) -> bool:
+        match inbound.kind:
+            case Kind.EDITED:
+                # One that does not name us any more changes only what we were told before.
+                return inbound.addressed or _place(inbound) in self._accepted
+            case Kind.BUTTON:
+                return _press(inbound) not in self._presses
+            case _:
+                return True
+
+    def _remember(self, inbound: Inbound) -> None:
+        self._unreachable.discard(inbound.address.chat)
+        if inbound.kind is Kind.BUTTON:
+            self._presses.add(_press(inbound))
+        elif inbound.message.platform_id is not None and not inbound.direct:
+            self._accepted.add(_place(inbound))
+
+    async def _confirm(self, read: Read) -> None:
+        """Stop the spinner and take the buttons away; if that fails, nothing is lost."""
+        assert read.press is not None
+        try:
+            await self._client.confirm_press(read.press)
+            if read.pressed is not None and read.inbound is not None:
+                await self._client.take_buttons(int(read.inbound.address.chat), int(read.pressed))
+        except (Transient, Permanent):
+            return
+
+    def _run(self, errand: Coroutine[None, None, None]) -> None:
+        if len(self._errands) >= _ERRANDS:
+            errand.close()
+            return
+        task = asyncio.create_task(errand)
+        self._errands.add(task)
+        task.add_done_callback(self._errands.discard)
+
+
+class _Recent:
+    """The newest of what was put in."""
+
+    def __init__(self) -> None:
+        self._items: OrderedDict[Hashable, None] = OrderedDict()
+
+    def __contains__(self, item: Hashable) -> bool:
+        return item in self._items
+
+    def add(self, item: Hashable) -> None:
+        self._items[item] = None
+        if len(self._items) > _REMEMBERED:
+            self._items.popitem(last=False)
+
+
+def _place(inbound: Inbound) -> tuple[str, str | None]:
+    return inbound.address.chat, inbound.message.platform_id
+
+
+def _press(inbound: Inbound) -> tuple[str, str | None, str, str]:
+    """A second press of the same button by the same person is the first one again."""
+    return inbound.address.chat, inbound.reply_to, inbound.sender.id, inbound.text

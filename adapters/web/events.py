@@ -1,0 +1,297 @@
+"""What open pages are told: growing answers, finished ones, and nothing twice.
+
+An answer that grows is a state, not a queue: a page that reads slowly gets one longer `draft`
+instead of many. Everything else waits in a short queue for each page; a page that lets its queue
+overflow is hung up on, comes back with its last id and reads the rest from the history.
+"""
+
+import asyncio
+import re
+from collections import OrderedDict, deque
+from dataclasses import dataclass
+from typing import Literal
+
+from adapters.web.render import Shown, draft_event, event, snapshot_event, status_event
+
+STREAMS_EACH = 5
+"""Browsers open six connections to one host: the pages of one visitor must leave one free."""
+
+QUEUE = 64
+ANSWERS_KEPT = 4
+IDLE_KEPT = 500
+
+POSITION = re.compile(r"(?P<turn>[0-9]{1,20})\.(?:(?P<characters>[0-9]{1,12})|end)")
+
+AWAY = event("away", {})
+"""Told to the oldest page when a visitor opens too many: it stays quiet until it is looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """How much of which answer a page has: an event's id, `<turn>.<characters>`.
+
+    `characters` is None once the page has been told that the turn is over.
+    """
+
+    turn: str
+    characters: int | None
+
+    @classmethod
+    def parse(cls, text: str) -> "Position | None":
+        """Read a `Last-Event-ID`; None where it is nothing that we wrote."""
+        found = POSITION.fullmatch(text)
+        if found is None:
+            return None
+        return cls(found["turn"], int(found["characters"]) if found["characters"] else None)
+
+
+class Growth:
+    """An answer that is still growing.
+
+    `marks` are the lengths at which this very text was sent: only there may a page that comes
+    back be given the rest; everybody else gets the whole text. A text that is replaced instead
+    of appended to takes a new version and has no marks.
+    """
+
+    def __init__(self, place: "Place", turn: str) -> None:
+        self.turn = turn
+        self.text = ""
+        self.activities: tuple[Shown, ...] = ()
+        self.version = place.new_version()
+        self.marks: set[int] = set()
+        self._place = place
+
+    @property
+    def live(self) -> bool:
+        """Whether this is what grows there now."""
+        return self._place.growth is self
+
+    def show(self, text: str, activities: tuple[Shown, ...]) -> None:
+        """The whole text so far."""
+        if not text.startswith(self.text):
+            self.version = self._place.new_version()
+            self.marks.clear()
+        self.text, self.activities = text, activities
+        if self.live:
+            self._place.wake()
+
+    def end(self, state: Literal["done", "interrupted"], said: bytes = b"") -> None:
+        """Nothing more will come; `said` is the finished message, if there is one."""
+        if self.live:
+            self._place.growth = None
+        self._place.say(self.turn, said, state)
+
+
+class Stream:
+    """One open page: what it has, and what waits for it."""
+
+    def __init__(self, place: "Place", last: Position | None) -> None:
+        self._place = place
+        self._wake = asyncio.Event()
+        self._queue: deque[bytes] = deque()
+        self._turn: str | None = None
+        self._version = 0
+        self._characters = 0
+        self._activities: tuple[Shown, ...] = ()
+        self.closed = False
+        # The turn of which the page may have something that we cannot vouch for: it gets a
+        # snapshot. A fresh page may come in the middle of an answer.
+        growing = None if place.growth is None else place.growth.turn
+        self._unsure = growing if last is None else last.turn
+        if last is not None:
+            self._resume(last)
+
+    def push(self, data: bytes) -> None:
+        """Queue an event; a full queue closes the stream."""
+        if len(self._queue) >= QUEUE:
+            self.close()
+            return
+        self._queue.append(data)
+        self._wake.set()
+
+    def wake(self) -> None:
+        """There may be something to take."""
+        self._wake.set()
+
+    def close(self, farewell: bytes = b"") -> None:
+        """Hang up after what is queued; the page may come back."""
+        if farewell:
+            self._queue.append(farewell)
+        self.closed = True
+        self._wake.set()
+
+    async def wait(self) -> None:
+        """Until there may be something to take."""
+        await self._wake.wait()
+
+    def take(self) -> bytes:
+        """Everything to write now."""
+        self._wake.clear()
+        queued = b"".join(self._queue)
+        self._queue.clear()
+        growth = self._place.growth
+        return queued if growth is None else queued + self._grown(growth)
+
+    def _grown(self, growth: Growth) -> bytes:
+        mine = self._turn == growth.turn and self._version == growth.version
+        whole = growth.turn in (self._turn, self._unsure) and not mine
+        text = growth.text[self._characters :] if mine else growth.text
+        news = growth.activities != (self._activities if mine else ())
+        if not (text or news or (whole and self._turn == growth.turn)):
+            return b""
+        seen = len(growth.text)
+        self._turn, self._version, self._characters = growth.turn, growth.version, seen
+        self._activities = growth.activities
+        growth.marks.add(seen)
+        if whole:
+            return snapshot_event(growth.turn, seen, growth.text, growth.activities)
+        status = status_event(growth.turn, growth.activities) if news else b""
+        return status + (draft_event(growth.turn, seen, text) if text else b"")
+
+    def _resume(self, last: Position) -> None:
+        growth = self._place.growth
+        if growth is not None and growth.turn == last.turn and last.characters in growth.marks:
+            self._turn, self._version = growth.turn, growth.version
+            self._characters = last.characters or 0
+        self._queue.extend(self._place.said_since(last))
+
+
+class Place:
+    """One visitor's conversation as far as open pages are concerned."""
+
+    def __init__(self) -> None:
+        self.streams: list[Stream] = []
+        self.growth: Growth | None = None
+        self._versions = 0
+        self._said: deque[tuple[str, bytes]] = deque(maxlen=ANSWERS_KEPT)
+
+    @property
+    def at_rest(self) -> bool:
+        """Nobody looks and nothing grows."""
+        return not self.streams and self.growth is None
+
+    @property
+    def forgettable(self) -> bool:
+        """Nothing here would be missed."""
+        return self.at_rest and not self._said
+
+    def new_version(self) -> int:
+        """A number that no text here had before."""
+        self._versions += 1
+        return self._versions
+
+    def wake(self) -> None:
+        """Every page looks again at what grows."""
+        for stream in self.streams:
+            stream.wake()
+
+    def tell(self, data: bytes) -> None:
+        """Every open page gets this event."""
+        for stream in self.streams:
+            stream.push(data)
+
+    def say(self, turn: str, said: bytes, state: str) -> None:
+        """A turn is over; kept a while for pages whose connection is being mended."""
+        data = said + event("ended", {"turn": turn, "state": state}, id=f"{turn}.end")
+        self._said.append((turn, data))
+        self.tell(data)
+
+    def said_since(self, last: Position) -> list[bytes]:
+        """What was said while a page was away, from the turn that it knows."""
+        turns = [turn for turn, _ in self._said]
+        if last.turn not in turns:
+            # A page that was cut off in a turn that still grows knows all that went before;
+            # one that comes from long ago reads the history.
+            return []
+        first = turns.index(last.turn)
+        if last.characters is None:
+            first = len(turns) - turns[::-1].index(last.turn)
+        return [data for _, data in list(self._said)[first:]]
+
+
+class Hub:
+    """All places where a page is open or an answer grows."""
+
+    def __init__(self) -> None:
+        self._places: dict[str, Place] = {}
+        self._idle: OrderedDict[str, Place] = OrderedDict()
+        self._closed = False
+
+    def watched(self, chat: str) -> bool:
+        """Whether a page of this visitor is open."""
+        place = self._places.get(chat)
+        return place is not None and bool(place.streams)
+
+    @property
+    def streams(self) -> int:
+        """How many pages are open."""
+        return sum(len(place.streams) for place in self._places.values())
+
+    def open(self, chat: str, last: Position | None) -> Stream:
+        """A page opens; the visitor's oldest one gives way when there are too many."""
+        place = self._place(chat)
+        stream = Stream(place, last)
+        if len(place.streams) >= STREAMS_EACH:
+            place.streams.pop(0).close(AWAY)
+        place.streams.append(stream)
+        if self._closed:
+            stream.close()
+        return stream
+
+    def leave(self, chat: str, stream: Stream) -> None:
+        """A page is gone."""
+        place = self._place(chat)
+        if stream in place.streams:
+            place.streams.remove(stream)
+        self._rest(chat, place)
+
+    def grow(self, chat: str, turn: str) -> Growth:
+        """An answer begins to grow; it takes the place of one that was left behind."""
+        place = self._place(chat)
+        place.growth = Growth(place, turn)
+        return place.growth
+
+    def end(
+        self, chat: str, growth: Growth, state: Literal["done", "interrupted"], said: bytes = b""
+    ) -> None:
+        """A growing answer is over, with its message or without."""
+        growth.end(state, said)
+        self._rest(chat, self._place(chat))
+
+    def say(self, chat: str, turn: str, said: bytes) -> None:
+        """A whole message, whether or not it grew before."""
+        place = self._place(chat)
+        if place.growth is not None and place.growth.turn == turn:
+            place.growth = None
+        place.say(turn, said, "done")
+        self._rest(chat, place)
+
+    def tell(self, chat: str, data: bytes) -> None:
+        """An event for whoever looks now."""
+        if (place := self._places.get(chat)) is not None:
+            place.tell(data)
+
+    def close(self) -> None:
+        """Hang up on everybody, for good: the server stops."""
+        self._closed = True
+        for place in self._places.values():
+            for stream in place.streams:
+                stream.close()
+
+    def _place(self, chat: str) -> Place:
+        place = self._places.get(chat)
+        if place is None:
+            place = self._idle.pop(chat) if chat in self._idle else Place()
+            self._places[chat] = place
+        return place
+
+    def _rest(self, chat: str, place: Place) -> None:
+        if not place.at_rest:
+            return
+        self._places.pop(chat, None)
+        if place.forgettable:
+            return
+        self._idle[chat] = place
+        self._idle.move_to_end(chat)
+        if len(self._idle) > IDLE_KEPT:
+            self._idle.popitem(last=False)

@@ -1,0 +1,262 @@
+"""What a browser may ask: the page and its files, the history, the stream, and to say something."""
+
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+import msgspec
+
+from adapters.web import normalise, render
+from adapters.web.events import Hub, Position
+from adapters.web.limits import Rate
+from adapters.web.pages import ALWAYS_ASK, Pages, give
+from adapters.web.stream import Writer
+from adapters.web.visitors import Visitor, Visitors
+from adapters.web.wire import Exchange, Give, Header, Scope, Take, TooLarge
+from bot import AdapterContext, Address, Inbound, Receive, Transient
+
+PAGE = 50
+PAGE_MOST = 100
+TURN_MOST = 40
+NUMBER = re.compile("[0-9]{1,18}")
+RETRY = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the settings say about how much and how."""
+
+    stream: bool
+    details: bool
+    rate: int
+    characters: int
+    greeting: str | None
+    title: str
+    heartbeat: float
+
+
+class Config(msgspec.Struct, frozen=True):
+    """What a page needs to know before it shows itself.
+
+    `known` is false while the browser has not yet sent our cookie back.
+    """
+
+    title: str
+    greeting: str | None
+    locale: str
+    model_configured: bool
+    examples: Mapping[str, tuple[str, ...]]
+    known: bool
+    characters: int
+
+
+Endpoint = Callable[[Exchange], Awaitable[None]]
+
+
+class Routes:
+    """The ASGI app of one web adapter, under `/in/<name>` and, the first one, at `/`."""
+
+    def __init__(
+        self,
+        context: AdapterContext,
+        *,
+        hub: Hub,
+        pages: Pages,
+        visitors: Visitors,
+        rate: Rate,
+        limits: Limits,
+        receive: Receive,
+    ) -> None:
+        self._context = context
+        self._hub = hub
+        self._pages = pages
+        self._visitors = visitors
+        self._rate = rate
+        self._limits = limits
+        self._receive = receive
+        self._endpoints: dict[tuple[str, str], Endpoint] = {
+            ("POST", "/messages"): self._post,
+            ("POST", "/stop"): self._stop,
+            ("GET", "/messages"): self._history,
+            ("GET", "/events"): self._events,
+            ("GET", "/config"): self._config,
+            ("GET", ""): self._into,
+            ("GET", "/"): self._index,
+            ("HEAD", "/"): self._index,
+        }
+        self._paths = {path for _, path in self._endpoints}
+
+    async def __call__(self, scope: Scope, take: Take, give_: Give) -> None:
+        if scope["type"] == "websocket":
+            await give_({"type": "websocket.close"})
+            return
+        exchange = Exchange(scope, take, give_)
+        try:
+            await self._answer(exchange)
+        except TooLarge:
+            await self._reject(exchange, 413, "too_large", "This is too long.")
+        except Transient:
+            sentence = "This cannot be stored just now; try again."
+            await exchange.refuse(503, sentence, _retry_after(RETRY))
+
+    async def _answer(self, exchange: Exchange) -> None:
+        endpoint = self._endpoints.get((exchange.method, exchange.path))
+        if endpoint is not None:
+            await endpoint(exchange)
+        elif exchange.path in self._paths:
+            allowed = ", ".join(m for m, path in self._endpoints if path == exchange.path)
+            await exchange.refuse(405, "Not this way.", (b"allow", allowed.encode()))
+        elif exchange.method in {"GET", "HEAD"} and exchange.path.startswith("/static/"):
+            await self._static(exchange)
+        else:
+            await exchange.refuse(404, "There is nothing here.")
+
+    # ---- the page --------------------------------------------------------------------------
+
+    async def _index(self, exchange: Exchange) -> None:
+        visitor = await self._visitor(exchange)
+        mounted = exchange.root.endswith(f"/in/{self._context.name}")
+        page = self._pages.index("" if mounted else f"in/{self._context.name}/")
+        await give(exchange, page, ALWAYS_ASK, *_cookie(visitor))
+
+    async def _into(self, exchange: Exchange) -> None:
+        """The page's addresses are relative: without the slash they would lead elsewhere."""
+        there = (b"location", (exchange.root + "/").encode())
+        await exchange.answer(308, kind=b"text/plain", headers=[there])
+
+    async def _static(self, exchange: Exchange) -> None:
+        found = self._pages.file(exchange.path)
+        if found is None:
+            await exchange.refuse(404, "There is nothing here.")
+            return
+        await give(exchange, *found)
+
+    async def _config(self, exchange: Exchange) -> None:
+        visitor = await self._visitor(exchange)
+        config = Config(
+            title=self._limits.title,
+            greeting=self._limits.greeting,
+            locale=self._context.locale,
+            model_configured=self._context.model_configured,
+            examples=self._context.examples or {},
+            known=visitor.cookie is None,
+            characters=self._limits.characters,
+        )
+        await exchange.json(200, config, *_cookie(visitor))
+
+    # ---- reading ---------------------------------------------------------------------------
+
+    async def _history(self, exchange: Exchange) -> None:
+        before, limit = exchange.asked("before"), exchange.asked("limit") or str(PAGE)
+        if not (NUMBER.fullmatch(limit) and (before is None or NUMBER.fullmatch(before))):
+            await self._reject(exchange, 400, "unreadable", "before and limit are numbers.")
+            return
+        visitor = await self._visitor(exchange)
+        count = min(max(int(limit), 1), PAGE_MOST)
+        # A turn has many entries: the oldest may have to be left out to keep it whole
+        asked = max(count, TURN_MOST) + 1
+        entries = await self._context.transcript.page(
+            self._context.tenant,
+            self._address(visitor),
+            before=None if before is None else int(before),
+            limit=asked,
+        )
+        lines = render.lines_of(entries, asked, count, details=self._limits.details)
+        await exchange.json(200, lines, *_cookie(visitor))
+
+    async def _events(self, exchange: Exchange) -> None:
+        visitor = await self._visitor(exchange)
+        last = exchange.header(b"last-event-id") or exchange.asked("last") or ""
+        stream = self._hub.open(visitor.id, Position.parse(last))
+        try:
+            writer = Writer(exchange, stream, heartbeat=self._limits.heartbeat)
+            await writer.run(*_cookie(visitor))
+        finally:
+            self._hub.leave(visitor.id, stream)
+
+    # ---- writing ---------------------------------------------------------------------------
+
+    async def _post(self, exchange: Exchange) -> None:
+        await self._take(exchange, normalise.message)
+
+    async def _stop(self, exchange: Exchange) -> None:
+        await self._take(exchange, normalise.stop)
+
+    async def _take(
+        self,
+        exchange: Exchange,
+        read: Callable[[normalise.Posted, normalise.Writer], Inbound | None],
+    ) -> None:
+        if not self._may_write(exchange):
+            sentence = "Only this site's own page may write here; server.public_url names it."
+            await self._reject(exchange, 403, "origin", sentence)
+            return
+        kind = (exchange.header(b"content-type") or "").partition(";")[0].strip().lower()
+        if kind != "application/json":
+            await self._reject(exchange, 415, "content_type", "Send application/json.")
+            return
+        post = normalise.posted(await exchange.body(self._context.max_size))
+        if post is None:
+            await self._reject(exchange, 400, "unreadable", "Send JSON: {id, text}.")
+            return
+        if len(post.text) > self._limits.characters:
+            raise TooLarge
+        visitor = await self._visitor(exchange)
+        inbound = read(post, self._writer(exchange, post, visitor))
+        if inbound is None:
+            await self._reject(exchange, 400, "empty", "There is nothing in this message.")
+            return
+        await self._accept(exchange, visitor, inbound)
+
+    async def _accept(self, exchange: Exchange, visitor: Visitor, inbound: Inbound) -> None:
+        if wait := self._rate.wait(visitor.id):
+            sentence = "That was a lot at once; try again in a moment."
+            await self._reject(exchange, 429, "rate", sentence, _retry_after(wait))
+            return
+        receipt = await self._receive(inbound)
+        if receipt.new and not inbound.event_key.startswith(render.STOP):
+            sent_at = inbound.message.sent_at
+            event = render.accepted_event(inbound.event_key, inbound.text, sent_at)
+            self._hub.tell(visitor.id, event)
+        id = inbound.event_key.removeprefix(render.STOP)
+        await exchange.json(202, {"id": id, "new": receipt.new}, *_cookie(visitor))
+
+    def _may_write(self, exchange: Exchange) -> bool:
+        return normalise.may_write(
+            origin=exchange.header(b"origin"),
+            site=exchange.header(b"sec-fetch-site"),
+            host=exchange.header(b"host") or "",
+            public_url=self._context.public_url,
+            loopback=self._context.loopback,
+        )
+
+    def _writer(
+        self, exchange: Exchange, post: normalise.Posted, visitor: Visitor
+    ) -> normalise.Writer:
+        accept = exchange.header(b"accept-language") or ""
+        locale = normalise.locale_of(post.lang, accept)
+        return normalise.Writer(self._context.name, visitor.id, locale, self._context.clock.now())
+
+    # ---- common ----------------------------------------------------------------------------
+
+    async def _visitor(self, exchange: Exchange) -> Visitor:
+        return await self._visitors.of(exchange.header(b"cookie") or "")
+
+    def _address(self, visitor: Visitor) -> Address:
+        return Address("web", self._context.name, visitor.id)
+
+    async def _reject(
+        self, exchange: Exchange, status: int, why: str, sentence: str, *headers: Header
+    ) -> None:
+        self._context.observer.rejected(adapter=self._context.name, why=why)
+        await exchange.refuse(status, sentence, *headers)
+
+
+def _cookie(visitor: Visitor) -> tuple[Header, ...]:
+    if visitor.cookie is None:
+        return ()
+    return ((b"set-cookie", visitor.cookie.encode()),)
+
+
+def _retry_after(seconds: int) -> Header:
+    return (b"retry-after", str(seconds).encode())

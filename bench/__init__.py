@@ -1,0 +1,1 @@
+"""What is claimed about speed, measured from outside on the running program."""

@@ -1,0 +1,189 @@
+"""The life of a server process: start, say where, work, drain, close in reverse."""
+
+import asyncio
+import gc
+import os
+import signal
+import sys
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from bot.app.construction import LOOPBACK
+from bot.app.reporting import VERSION, Reporting, reporting
+from bot.app.stores import make_store
+from bot.app.whole import App, built
+from bot.clock import SystemClock
+from bot.configload import Loaded
+from bot.engine.listening import keep_listening
+from bot.engine.runner import LeaseLost
+from bot.faults import point_of, standing_still
+from bot.pages import Pages, Sources
+from bot.ports import Listens, Order, Serves
+from bot.readiness import Readiness
+from bot.server import Site
+from bot.serving import Server
+
+GC_THRESHOLD = 50_000
+"""Objects between collections of the youngest generation: a quarter less CPU than at 700,
+measured on this very path (docs/why.md)."""
+
+
+async def serve(loaded: Loaded) -> int:
+    """Run until a signal, or until this node has lost its name; the exit code."""
+    clock = SystemClock()
+    async with AsyncExitStack() as stack:
+        told = await stack.enter_async_context(reporting(loaded, clock))
+        store = make_store(loaded, clock)
+        await store.open()
+        stack.push_async_callback(store.close)
+        store = standing_still("store", store, point_of(os.environ))
+        app = await stack.enter_async_context(built(loaded, store, told, clock))
+        await app.open(stack)
+        readiness = Readiness(store.writable, clock)
+        site = _site(app, told, readiness)
+        settings = loaded.settings.server
+        server = Server(host=settings.host, port=settings.port, hang_up=site.hang_up)
+        port = await server.bind()
+        stack.push_async_callback(server.stop)
+        await server.start(site)
+        _settle_memory()
+        _announce(app, port)
+        return await _live(app, readiness)
+
+
+@asynccontextmanager
+async def background(loaded: Loaded) -> AsyncGenerator[Mapping[str, Order], None]:
+    """The engine and the terminal without HTTP or platforms, for `parley chat` on its own."""
+    clock = SystemClock()
+    async with AsyncExitStack() as stack:
+        told = await stack.enter_async_context(reporting(loaded, clock, quiet=True))
+        store = make_store(loaded, clock)
+        await store.open()
+        stack.push_async_callback(store.close)
+        app = await stack.enter_async_context(built(loaded, store, told, clock, alone=True))
+        await app.open(stack)
+        working = asyncio.create_task(_run(app))
+        try:
+            yield app.orders()
+        finally:
+            await app.engine.runner.drain(loaded.settings.server.grace)
+            working.cancel()
+            await asyncio.wait({working})
+
+
+def _site(app: App, told: Reporting, readiness: Readiness) -> Site:
+    settings = app.loaded.settings
+    token = settings.server.token
+    sources = Sources(
+        metrics=told.metrics.text,
+        probes=lambda: app.probing.found,
+        store=lambda: told.telemetry.store_health,
+        listeners=lambda: told.telemetry.listeners,
+    )
+    pages = Pages(
+        sources,
+        readiness,
+        node=app.engine.runner.node.name,
+        version=VERSION,
+        clock=app.clock,
+        token=None if token is None else token.get_secret_value(),
+    )
+    return Site(
+        adapters={
+            name: adapter.asgi(app.intake(name))
+            for name, adapter in app.adapters.items()
+            if isinstance(adapter, Serves)
+        },
+        front=next((name for name, one in app.adapters.items() if one.platform == "web"), None),
+        own=pages.apps(),
+        observer=told.telemetry,
+        max_size=settings.intake.max_size,
+    )
+
+
+async def _live(app: App, readiness: Readiness) -> int:
+    """Work until told to stop, then drain: no new turns, running ones within the grace time."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    working = asyncio.create_task(_work(app), name="work")
+    stopping = asyncio.create_task(stop.wait(), name="stop")
+    try:
+        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            return _verdict(working)
+        readiness.drain()
+        await app.engine.runner.drain(app.loaded.settings.server.grace)
+        return 0
+    finally:
+        for task in (stopping, working):
+            task.cancel()
+        await asyncio.wait({stopping, working})
+
+
+def _verdict(working: "asyncio.Task[None]") -> int:
+    error = working.exception()
+    if isinstance(error, LeaseLost):
+        sys.stderr.write(f"parley: {error}; this process stops\n")
+        return 1
+    if error is not None:
+        raise error
+    return 0
+
+
+async def _work(app: App) -> None:
+    """Everything that goes on by itself."""
+    schedule = app.schedule()
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(_run(app))
+            group.create_task(app.telemetry.watch_loop())
+            await schedule.start()
+    except* LeaseLost as lost:
+        raise lost.exceptions[0] from None
+    finally:
+        await schedule.stop()
+
+
+async def _run(app: App) -> None:
+    """The lanes, and whoever listens."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(app.engine.runner.run())
+            for name, adapter in app.adapters.items():
+                if isinstance(adapter, Listens):
+                    listening = keep_listening(
+                        name,
+                        adapter,
+                        app.intake(name),
+                        clock=app.clock,
+                        observer=app.telemetry,
+                    )
+                    group.create_task(listening)
+    except* LeaseLost as lost:
+        raise lost.exceptions[0] from None
+
+
+def _settle_memory() -> None:
+    """What is loaded by now stays: the collector need not look at it again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GC_THRESHOLD, 50, 100)
+
+
+def _announce(app: App, port: int) -> None:
+    """The one thing that is written for the person who started it."""
+    host, path = app.loaded.settings.server.host, app.loaded.path
+    shown = "127.0.0.1" if host in {"0.0.0.0", "::", *LOOPBACK} else host  # noqa: S104  # shown
+    lines = [
+        f"Parley {VERSION} is listening on http://{shown}:{port}",
+        f"  configuration: {path if path is not None else 'none, the defaults'}",
+    ]
+    if not app.models.configured:
+        lines.append(
+            "  No language model is configured: set OPENAI_API_KEY, or run `parley init`. "
+            "Until then plugins are picked by their examples."
+        )
+    sys.stdout.write("\n".join(lines) + "\n")
+    sys.stdout.flush()

@@ -1,0 +1,224 @@
+"""`parley`: the words that an operator types; each hands over to one function.
+
+What a command needs is imported inside it, so that `parley --help` stays quick.
+"""
+# ruff: noqa: PLC0415  # see above
+
+import asyncio
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bot.cli.options import Config, Tenant, Yes, load_config, tell
+from bot.cli.outbox import outbox
+from bot.cli.words import locale, spoken, words
+from bot.errors import ConfigError, ParleyError
+
+app = typer.Typer(
+    help=words("about"),
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+plugins = typer.Typer(help=words("about_plugins"), no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(plugins, name="plugin")
+app.add_typer(outbox, name="outbox")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command; what went wrong is told in sentences."""
+    try:
+        app(arguments)
+    except ConfigError as error:
+        for problem in error.problems:
+            typer.echo(f"parley: {problem}", err=True)
+        raise SystemExit(2) from None
+    except ParleyError as error:
+        typer.echo(f"parley: {str(error) or words('unexpected_gone')}", err=True)
+        raise SystemExit(1) from None
+
+
+# ---- running and talking ---------------------------------------------------------------------
+
+
+@app.command(help=words("about_serve"))
+def serve(config: Config = None) -> None:
+    """Run the server."""
+    loaded = load_config(config)
+    from bot.app import serve as run_server
+    from bot.serving import run
+
+    raise typer.Exit(run(run_server(loaded)))
+
+
+@app.command(help=words("about_chat"))
+def chat(
+    config: Config = None,
+    name: Annotated[str | None, typer.Option("--name", help=words("about_name"))] = None,
+) -> None:
+    """Talk in the terminal."""
+    loaded = load_config(config)
+    from bot.cli.reach import chat as talk
+
+    raise typer.Exit(asyncio.run(talk(loaded, (name or _user())[:64], spoken())))
+
+
+# ---- configuration ---------------------------------------------------------------------------
+
+
+@app.command(help=words("about_init"))
+def init(config: Config = None) -> None:
+    """Write a small configuration file."""
+    from bot.setup import init as write_file
+
+    write_file(config or Path("config.yaml"), _ask, typer.echo, locale=locale())
+
+
+@app.command(help=words("about_check"))
+def check(config: Config = None) -> None:
+    """Show every setting, and probe everything."""
+    from bot.cli.show import health_lines, setting_lines
+    from bot.configload import effective
+
+    loaded = load_config(config)
+    typer.echo(words("configuration", path=loaded.path or words("no_file")))
+    tell(setting_lines(effective(loaded)))
+    typer.echo()
+    from bot.app import probe
+
+    found = asyncio.run(probe(loaded))
+    tell(health_lines(found))
+    raise typer.Exit(int(not all(one.ok for one in found)))
+
+
+@app.command(help=words("about_migrate"))
+def migrate(config: Config = None) -> None:
+    """Bring the schema up to date."""
+    loaded = load_config(config)
+    from bot.app import open_store
+
+    async def open_and_close() -> None:
+        async with open_store(loaded, read=False):
+            pass  # opening it is what migrates it
+
+    asyncio.run(open_and_close())
+    typer.echo(words("migrated"))
+
+
+@plugins.callback()
+def _plugins() -> None:
+    """A group with one command stays a group."""
+
+
+@plugins.command("list", help=words("about_plugin_list"))
+def plugin_list(config: Config = None) -> None:
+    """Show the tools."""
+    loaded = load_config(config)
+    from bot.app import open_tools
+    from bot.cli.show import tool_lines
+
+    tools = open_tools(loaded)
+    tell(tool_lines(tools, loaded.settings) if tools else [words("no_tools")])
+
+
+@app.command(help=words("about_version"))
+def version() -> None:
+    """Print the version."""
+    from importlib.metadata import version as version_of
+
+    typer.echo(f"parley {version_of('parley')}")
+
+
+# ---- what is kept ----------------------------------------------------------------------------
+
+
+@app.command(help=words("about_status"))
+def status(config: Config = None) -> None:
+    """Tell what runs and what waits."""
+    loaded = load_config(config)
+    from bot.app import open_store
+    from bot.cli.reach import is_new, server_of
+    from bot.cli.show import store_lines
+    from bot.configcheck import mask
+
+    async def look() -> None:
+        server = await server_of(loaded)
+        typer.echo(words("runs", pid=server.note.pid) if server else words("runs_not"))
+        typer.echo(words("database", url=mask(loaded.settings.database.url)))
+        if is_new(loaded):
+            typer.echo(words("no_database"))
+            return
+        async with open_store(loaded, read=True) as store:
+            tell(store_lines(await store.health()))
+
+    asyncio.run(look())
+
+
+@app.command(help=words("about_history"))
+def history(
+    sender: str,
+    config: Config = None,
+    tenant: Tenant = "default",
+    limit: Annotated[int, typer.Option("--limit", min=1, help=words("about_limit"))] = 1000,
+) -> None:
+    """Show what one person said and was told."""
+    loaded = load_config(config)
+    from bot.app import open_store
+    from bot.cli.show import entry_lines
+    from bot.orders import read_address
+
+    async def look() -> None:
+        person = str(read_address(sender))
+        async with open_store(loaded, read=True) as store:
+            entries = await store.said_by(tenant, person, limit)
+        tell(entry_lines(entries) if entries else [words("nothing_said", sender=sender)])
+
+    asyncio.run(look())
+
+
+@app.command(help=words("about_erase"))
+def erase(
+    address: str, config: Config = None, tenant: Tenant = "default", *, yes: Yes = False
+) -> None:
+    """Delete a conversation."""
+    loaded = load_config(config)
+    from bot.cli.reach import done, forget_recall, orders_to
+    from bot.orders import read_address
+
+    place = read_address(address)
+    if not yes and not typer.confirm(words("erase_sure", address=place)):
+        typer.echo(words("kept"))
+        raise typer.Exit(1)
+
+    async def delete() -> bool:
+        async with orders_to(loaded) as call:
+            return await done(call, "erase", {"address": str(place), "tenant": tenant})
+
+    found = asyncio.run(delete())
+    forget_recall(loaded, place)
+    typer.echo(words("erased" if found else "not_erased", address=place))
+    raise typer.Exit(int(not found))
+
+
+# ---- shared ----------------------------------------------------------------------------------
+
+
+def _ask(question: str, *, default: str = "", secret: bool = False) -> str:
+    hidden = secret and sys.stdin.isatty()
+    answer: str = typer.prompt(
+        question, default=default, hide_input=hidden, show_default=bool(default)
+    )
+    return answer
+
+
+def _user() -> str:
+    from getpass import getuser
+
+    try:
+        return getuser()
+    except (KeyError, OSError):  # a container may run as a number without a name
+        return "me"

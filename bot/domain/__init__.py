@@ -1,0 +1,1 @@
+"""What things are: values and rules that hold with the power off."""

@@ -1,0 +1,252 @@
+"""Rows as the engine sees them: what waits, what is to be sent, who holds a lane."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from bot.domain.address import Address, Sender
+from bot.domain.conversation import (
+    Conversation,
+    ConversationId,
+    InboundId,
+    Session,
+    Step,
+    Turn,
+    TurnId,
+)
+from bot.domain.message import Inbound, Message, Outbound, Sent
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One running server under one epoch; an older epoch of the same name is dead."""
+
+    name: str
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """For whom an adapter receives: chosen by configuration, never by a request."""
+
+    tenant: str
+    adapter: str
+    audience: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a message gets a sentence instead of a turn; stored with it, said in its order."""
+
+    sentence: str
+    values: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The inbox row of an event; `new` is false for a repeat, which changes nothing.
+
+    `slot` is the open request that this very delivery brought, if it brought one.
+    """
+
+    new: bool
+    conversation: ConversationId
+    inbound: InboundId
+    slot: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to run a lane: every write of its holder carries the fence."""
+
+    conversation: ConversationId
+    node: Node
+    fence: int
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """An accepted message that is not done yet, in order of `id`."""
+
+    id: InboundId
+    inbound: Inbound
+    received_at: datetime
+    refusal: Refusal | None = None
+
+
+class OutboxState(StrEnum):
+    QUEUED = "queued"
+    SENDING = "sending"
+    SENT = "sent"
+    HELD = "held"
+    DEAD = "dead"
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxRow:
+    """One piece of an answer; (conversation, turn, piece) is unique and its name.
+
+    A row that is found `SENDING` by a new holder is ambiguous: the mark was durable before the
+    wire was touched. `draft` is where the answer already stands on the person's screen.
+    `repeats` counts ambiguous sends that were made once more.
+    """
+
+    conversation: ConversationId
+    turn: TurnId
+    piece: int
+    outbound: Outbound
+    state: OutboxState
+    due_at: datetime
+    created_at: datetime
+    attempts: int = 0
+    repeats: int = 0
+    draft: Sent | None = None
+    sent: Sent | None = None
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """A question that waits for its person's yes: this call, with these arguments, until then."""
+
+    conversation: ConversationId
+    sender: str
+    tool: str
+    arguments: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What the holder of a lane finds there, read after the claim in a statement of its own.
+
+    `turn` is one that was begun and not finished, with its `steps`; `waiting` holds every
+    undone message, its own included. `outbox` holds what is not sent, in the order to send it.
+    `next_message` is the sequence number of the next transcript entry. `now` is the database's
+    time. `slot_closes_at` is set while a platform's request is open for a reply.
+    """
+
+    conversation: Conversation
+    now: datetime
+    next_message: int
+    session: Session | None = None
+    turn: Turn | None = None
+    steps: tuple[Step, ...] = ()
+    waiting: tuple[Waiting, ...] = ()
+    outbox: tuple[OutboxRow, ...] = ()
+    approval: Approval | None = None
+    slot_closes_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What one turn used, for `/usage`, metrics and the bill."""
+
+    rung: str
+    input: int = 0
+    output: int = 0
+    cached: int = 0
+    calls: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """Everything that the end of a turn writes, in one transaction guarded by the fence.
+
+    `turn` carries the final state. `messages` are appended to the transcript with the sequence
+    numbers they carry. `pieces` become outbox rows 0, 1, …; with `sending_first` row 0 is
+    marked as sending. `done` are the inbound rows that need no more work; `dead` those given up.
+    """
+
+    turn: Turn
+    session: Session
+    messages: tuple[Message, ...] = ()
+    pieces: tuple[Outbound, ...] = ()
+    done: tuple[InboundId, ...] = ()
+    dead: tuple[InboundId, ...] = ()
+    spent: tuple[Spent, ...] = ()
+    approval: Approval | None = None
+    sending_first: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A line of a transcript as a page or a command shows it.
+
+    `message.id` is its sequence number, 0 while it only waits; `turn` names the answer's turn.
+    """
+
+    message: Message
+    address: Address
+    event_key: str | None = None
+    turn: TurnId | None = None
+    waiting: bool = False
+
+
+class SignalKind(StrEnum):
+    STOP = "stop"
+    SLOT = "slot"
+    WATCHER = "watcher"
+    TEXT = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """A hint between nodes; losing one loses no promise."""
+
+    id: int
+    conversation: ConversationId
+    kind: SignalKind
+    body: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class UsageRow:
+    """Tokens of one sender or conversation since a time."""
+
+    turns: int = 0
+    input: int = 0
+    output: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """A session that the sweep ended."""
+
+    conversation: ConversationId
+    tenant: str
+    session: int
+
+
+@dataclass(frozen=True, slots=True)
+class IdleRule:
+    """How long a session may rest: by adapter and audience, None matches all; first match wins."""
+
+    idle_seconds: float
+    adapter: str | None = None
+    audience: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """Ages after which rows lose their bodies (journal), their lines (retain), their keys."""
+
+    journal_seconds: float
+    retain_seconds: float
+    keys_seconds: float = 30 * 86400.0
+    batch: int = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class StoreHealth:
+    """Counts for `/metrics` and `/status`."""
+
+    waiting: int = 0
+    outbox: tuple[tuple[str, int], ...] = ()
+    dead: int = 0
+    size_bytes: int = field(default=0)
+
+
+def person_key(platform: str, account: str, sender: Sender) -> str:
+    """How a sender is named across conversations: platform:account:id."""
+    return str(Address(platform, account, sender.id))

@@ -1,0 +1,1 @@
+"""What happens to a message, in order of time."""

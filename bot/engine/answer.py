@@ -1,0 +1,290 @@
+"""From waiting messages to a finished turn: start it, think, draft, and write the end."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from bot.domain.conversation import InboundId, Session, Turn, TurnId, TurnState
+from bot.domain.message import Message, Sent, ToolCall
+from bot.domain.model import Facts
+from bot.domain.records import Claim, Finish, Head, Waiting, person_key
+from bot.domain.sentences import language_of, sentence
+from bot.domain.tool import ToolContext
+from bot.engine import prompt
+from bot.engine.commands import is_yes
+from bot.engine.drafting import Drafting
+from bot.engine.outbox import Delivery, clear_draft, close_draft
+from bot.engine.parts import Parts
+from bot.engine.saying import numbered
+from bot.engine.turn import Outcome, Thinking, used_by
+from bot.errors import Fenced, Transient
+from bot.ports import Activity, Drafts
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """Why a running turn was cancelled: the mark it gets, and the rows that asked for it."""
+
+    mark: str
+    done: tuple[InboundId, ...]
+
+
+class Answering:
+    """One turn of one lane, from its row to its outbox rows."""
+
+    def __init__(
+        self,
+        parts: Parts,
+        claim: Claim,
+        head: Head,
+        rows: Sequence[Waiting],
+        *,
+        delivery: Delivery,
+        locale: str,
+    ) -> None:
+        self._parts = parts
+        self._claim = claim
+        self._head = head
+        self._rows = rows
+        self._delivery = delivery
+        self._locale = locale
+        turn = head.turn
+        self._audience = parts.audience(turn.audience if turn else head.conversation.audience)
+        self._session: Session | None = None
+        self._drafting: Drafting | None = None
+        self._thinking: Thinking | None = None
+        self._outcome: Outcome | None = None
+        self.turn = head.turn or self._new_turn()
+
+    @property
+    def _said(self) -> list[Message]:
+        return [row.inbound.message for row in self._rows]
+
+    @property
+    def _reply_to(self) -> str | None:
+        if self._head.conversation.direct:
+            return None
+        return self._rows[-1].inbound.message.platform_id
+
+    def _new_turn(self) -> Turn:
+        first = self._rows[0]
+        return Turn(
+            id=TurnId(first.id),
+            conversation=self._claim.conversation,
+            session=0,
+            sender=first.inbound.sender,
+            inbounds=tuple(row.id for row in self._rows),
+            now=self._head.now,
+            audience=self._head.conversation.audience,
+            approved=self._approved(),
+        )
+
+    def _approved(self) -> ToolCall | None:
+        """The call that this very message allows, if one was asked about and it says yes."""
+        approval, first = self._head.approval, self._rows[0]
+        if (
+            approval is None
+            or approval.sender != first.inbound.sender.id
+            or approval.expires_at < self._head.now
+            or len(self._rows) != 1
+            or not is_yes(first.inbound)
+        ):
+            return None
+        return ToolCall(f"approved{first.id}", approval.tool, approval.arguments)
+
+    async def prepare(self, group: asyncio.TaskGroup) -> None:
+        """Write the turn's row, and open what the person may watch."""
+        head, parts = self._head, self._parts
+        session = await parts.sessions.current(self._claim, head, self._rows[0].received_at)
+        attempts = head.turn.attempts + 1 if head.turn is not None else 1
+        self.turn = replace(self.turn, session=session.n, attempts=attempts)
+        self._session = session
+        await parts.journal.start(self._claim, self.turn, session)
+        parts.observer.turn_started(
+            turn=self.turn.id, conversation=self._claim.conversation, attempt=attempts
+        )
+        self._drafting = self._open_drafting()
+        if self._drafting is not None:
+            self._drafting.start(group)
+        self._thinking = self._make_thinking(watched=self._drafting is not None)
+
+    def _open_drafting(self) -> Drafting | None:
+        """What shows the growing text, where somebody watches and no open request waits."""
+        conversation = self._head.conversation
+        adapter: object = self._parts.adapters.get(conversation.adapter)
+        if not isinstance(adapter, Drafts):
+            return None
+        if self._delivery.parked or not adapter.watched(conversation.address):
+            return None
+        return Drafting(
+            platform=adapter,
+            name=conversation.adapter,
+            address=conversation.address,
+            turn=self.turn.id,
+            reply_to=self._reply_to,
+            resume=self.turn.draft,
+            gate=self._delivery.all_left,
+            record=self._record_draft,
+            clock=self._parts.clock,
+            observer=self._parts.observer,
+        )
+
+    async def think(self) -> None:
+        """Come to an outcome; an unexpected error becomes one, too."""
+        assert self._thinking is not None
+        try:
+            self._outcome = await self._thinking.run(
+                await self._prompt(),
+                said=len(self._rows),
+                first=self.turn.approved,
+            )
+        except (Fenced, Transient):
+            raise
+        except Exception as error:  # the lane around a turn: the last resort of a message
+            self._parts.observer.failed(place="turn", error=error)
+            self._outcome = self._thinking.failed("unexpected")
+
+    async def finish(self, cut: Cut | None) -> int:
+        """Write the end; how many rows beyond the turn's own it settled."""
+        assert self._thinking is not None
+        outcome = self._outcome
+        extra: tuple[InboundId, ...] = ()
+        if outcome is None and cut is None:
+            # Foreign code has cancelled us by itself; nobody asked for it.
+            outcome = self._thinking.failed("unexpected")
+        elif outcome is None:
+            assert cut is not None
+            outcome, extra = self._thinking.cut(cut.mark), cut.done
+            if not outcome.text and cut.done:
+                outcome = replace(outcome, text=sentence("stopped", self._locale))
+        await self._write(outcome, extra)
+        return len(extra)
+
+    async def leave(self) -> None:
+        """This server stops in mid-turn on purpose: that run does not count as a crash."""
+        if self._session is not None:
+            turn = replace(self.turn, attempts=self.turn.attempts - 1)
+            await self._parts.journal.start(self._claim, turn, self._session)
+
+    async def give_up(self) -> None:
+        """The third crash with these messages in flight: say so, and let the lane go on."""
+        session = await self._parts.sessions.current(
+            self._claim, self._head, self._rows[0].received_at
+        )
+        self._session = session
+        self.turn = replace(self.turn, session=session.n)
+        usage, spent = used_by(self._head.steps)
+        text = sentence("gave_up", self._locale)
+        outcome = Outcome(TurnState.FAILED, text, usage=usage, spent=spent)
+        await self._write(outcome, (), dead=True)
+
+    # ---- what it is made of --------------------------------------------------------------
+
+    def _make_thinking(self, *, watched: bool) -> Thinking:
+        head, parts, turn = self._head, self._parts, self.turn
+        conversation = head.conversation
+        sender = turn.sender
+        context = ToolContext(
+            tenant=conversation.tenant,
+            conversation=conversation.id,
+            turn=turn.id,
+            address=conversation.address,
+            sender=sender,
+            audience=self._audience.name,
+            locale=language_of(self._rows[-1].inbound.text, self._locale),
+            now=turn.now,
+            key="",
+            http=parts.http,
+        )
+        address = conversation.address
+        facts = Facts(
+            tenant=conversation.tenant,
+            audience=self._audience.name,
+            conversation=conversation.id,
+            person=person_key(address.platform, address.account, sender),
+            turn=turn.id,
+            roles=sender.roles,
+            locale=self._locale,
+        )
+        return Thinking(
+            turn=turn,
+            claim=self._claim,
+            audience=self._audience,
+            toolbox=parts.toolbox,
+            journal=parts.journal,
+            codec=parts.codec,
+            clock=parts.clock,
+            observer=parts.observer,
+            context=context,
+            facts=facts,
+            watched=watched,
+            show=self._show,
+            steps=head.steps,
+        )
+
+    def _show(self, text: str, activities: Sequence[Activity]) -> None:
+        if self._drafting is not None:
+            self._drafting.show(text, activities)
+
+    async def _record_draft(self, sent: Sent) -> None:
+        await self._parts.journal.draft(self._claim, self.turn.id, sent)
+        self.turn = replace(self.turn, draft=sent)
+
+    async def _prompt(self) -> tuple[Message, ...]:
+        assert self._session is not None
+        window = await self._parts.history.window(
+            self._claim.conversation,
+            first=self._session.first,
+            limit=self._audience.window_messages,
+        )
+        return prompt.build(
+            persona=self._audience.persona,
+            now=self.turn.now,
+            history=window,
+            said=self._said,
+            direct=self._head.conversation.direct,
+            tokens=self._audience.window_tokens,
+        )
+
+    async def _write(
+        self, outcome: Outcome, extra: tuple[InboundId, ...], *, dead: bool = False
+    ) -> None:
+        assert self._session is not None
+        head, parts = self._head, self._parts
+        pieces = parts.sayings.pieces(
+            head, self.turn.id, outcome.text, reply_to=self._reply_to, choices=outcome.choices
+        )
+        own = tuple(row.id for row in self._rows)
+        draft = await self._drafting.close() if self._drafting is not None else None
+        finish = Finish(
+            turn=replace(self.turn, state=outcome.state, usage=outcome.usage),
+            session=replace(self._session, active_at=parts.clock.now()),
+            messages=numbered([*self._said, *outcome.messages], head.next_message),
+            pieces=pieces,
+            done=extra if dead else (*own, *extra),
+            dead=own if dead else (),
+            spent=outcome.spent,
+            approval=outcome.approval,
+            sending_first=bool(pieces) and self._delivery.empty and not self._delivery.parked,
+        )
+        rows = await parts.sayings.persist(lambda: parts.journal.finish(self._claim, finish))
+        self._delivery.add(rows, draft)
+        if draft is not None and not pieces:
+            await close_draft(draft, parts.observer)
+        elif self.turn.draft is not None and not pieces:
+            # An earlier run has left one on the screen, and this one never came to take it up.
+            await clear_draft(
+                parts.adapters.get(head.conversation.adapter),
+                head.conversation.address,
+                self.turn,
+                parts.observer,
+            )
+        parts.observer.turn_ended(
+            turn=self.turn.id,
+            conversation=self._claim.conversation,
+            adapter=head.conversation.adapter,
+            audience=self._audience.name,
+            state=outcome.state.value,
+            seconds=(parts.clock.now() - self.turn.now).total_seconds(),
+            waited=(self.turn.now - self._rows[0].received_at).total_seconds(),
+        )

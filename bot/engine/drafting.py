@@ -1,0 +1,132 @@
+"""The growing answer on the person's screen: always the newest text, at the platform's pace."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+
+from bot.domain.address import Address
+from bot.domain.conversation import TurnId
+from bot.domain.message import Sent
+from bot.engine.outbox import close_draft
+from bot.errors import Ambiguous, Fenced, Held, Permanent, Transient
+from bot.ports import Activity, Clock, Draft, Drafts, Observer
+
+OPENING = 20.0
+"""Seconds for the first sight of a draft: the end of its turn waits for one that is on its way."""
+
+
+class Drafting:
+    """Shows one turn's text while it grows.
+
+    A draft is decoration, so nothing here can fail a turn; where it stands is not: `record`
+    writes it down before the first text shows. `gate` opens when the last piece of the turn
+    before has left: no draft overtakes it.
+    """
+
+    def __init__(
+        self,
+        *,
+        platform: Drafts,
+        name: str,
+        address: Address,
+        turn: TurnId,
+        reply_to: str | None,
+        resume: Sent | None,
+        gate: Callable[[], Awaitable[None]],
+        record: Callable[[Sent], Awaitable[None]],
+        clock: Clock,
+        observer: Observer,
+    ) -> None:
+        self._platform = platform
+        self._name = name
+        self._address = address
+        self._turn = turn
+        self._reply_to = reply_to
+        self._resume = resume
+        self._gate = gate
+        self._record = record
+        self._clock = clock
+        self._observer = observer
+        self._newest: tuple[str, tuple[Activity, ...]] = ("", ())
+        self._changed = asyncio.Event()
+        self._draft: Draft | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self, group: asyncio.TaskGroup) -> None:
+        self._task = group.create_task(self._run())
+
+    def show(self, text: str, activities: Sequence[Activity]) -> None:
+        """Replace what is to be seen; returns at once, the loop takes the newest."""
+        self._newest = (text, tuple(activities))
+        self._changed.set()
+
+    async def close(self) -> Draft | None:
+        """Stop growing; the open draft, for the outbox to finish or abandon."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+        return self._draft
+
+    async def _run(self) -> None:
+        try:
+            await self._grow()
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:  # the loop of a draft: a platform's code, and only decoration
+            self._observer.failed(place=f"draft {self._name}", error=error)
+
+    async def _grow(self) -> None:
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            text, activities = self._newest
+            if not text and not activities:
+                continue
+            try:
+                if self._draft is None:
+                    await self._gate()
+                    await self._open()
+                    text, activities = self._newest
+                assert self._draft is not None
+                await self._draft.show(text, activities)
+            except Transient as error:
+                self._failed("not now")
+                wait = error.retry_after.total_seconds() if error.retry_after else 1.0
+                await self._clock.sleep(wait)
+                self._changed.set()
+            except (Permanent, Held):
+                self._failed("no more")
+                return
+            except (Ambiguous, TimeoutError):
+                self._failed("no answer")
+                return
+            except Fenced:
+                return  # the lane's new holder shows what there is to see
+
+    def _failed(self, reason: str) -> None:
+        self._observer.draft_failed(adapter=self._name, turn=self._turn, reason=reason)
+
+    async def _open(self) -> None:
+        # Opening a message and writing down where it stands must not be torn apart by a
+        # cancel: the task that does both is awaited to its end.
+        opening = asyncio.ensure_future(self._open_and_record())
+        try:
+            await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            await asyncio.wait([opening])
+            if not opening.cancelled():
+                opening.exception()
+            raise
+
+    async def _open_and_record(self) -> None:
+        async with asyncio.timeout(OPENING):
+            draft = await self._platform.draft(
+                self._address, turn=self._turn, reply_to=self._reply_to, resume=self._resume
+            )
+        if draft.sent is not None and draft.sent != self._resume:
+            try:
+                await self._record(draft.sent)
+            except (Fenced, Transient):
+                # Nobody would find it again, so it must not stand there.
+                await close_draft(draft, self._observer)
+                raise
+        self._draft = draft

@@ -1,0 +1,153 @@
+"""The door: policies, the durable inbox row, the lane's bell, and the receipt."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from bot.domain.address import Sender
+from bot.domain.conversation import ConversationId
+from bot.domain.message import Inbound, Kind, Outbound, Sent
+from bot.domain.records import Accepted, OutboxRow, Placement, Refusal, Waiting
+from bot.engine.commands import Command, command_of
+from bot.errors import Ambiguous, Transient
+from bot.ports import Clock, Inbox, Observer, Receipt, Slots
+from bot.ports import Lanes as LanesPort
+
+LOOK_EVERY = 0.2
+"""Seconds between looks for a piece while a platform's request is open (design section 6)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """What every intake of this server shares."""
+
+    inbox: Inbox
+    lanes: LanesPort
+    slots: Slots
+    clock: Clock
+    observer: Observer
+    roles: Mapping[tuple[str, str], frozenset[str]]
+    """By (adapter name, sender id), from `operators`; everybody else has none."""
+    max_characters: int
+    wake: Callable[[ConversationId, Inbound], None]
+    stop: Callable[[ConversationId, Waiting], None]
+    ring: Callable[[], None]
+    draining: Callable[[], bool]
+    full: Callable[[], bool]
+    """True while this node runs as many lanes as it may: platforms keep what they have."""
+
+
+class Intake:
+    """Receives for one adapter. Calling it returns once the row is committed."""
+
+    def __init__(self, door: Door, placement: Placement) -> None:
+        self._door = door
+        self._placement = placement
+
+    async def __call__(self, inbound: Inbound, open_for: timedelta | None = None, /) -> Receipt:
+        """Store it, and wake its lane.
+
+        Raises:
+            Transient: it could not be stored, or this server is about to stop.
+        """
+        door = self._door
+        if door.draining():
+            raise Transient("this server is stopping", retry_after=timedelta(seconds=2))
+        if door.full():
+            raise Transient("too much is waiting", retry_after=timedelta(seconds=5))
+        inbound = replace(inbound, sender=self._known(inbound.sender))
+        if inbound.kind in (Kind.MESSAGE, Kind.COMMAND) and not inbound.addressed:
+            door.observer.discarded(adapter=self._placement.adapter, why="not addressed")
+            return Unmoved()
+        try:
+            accepted = await door.inbox.accept(
+                inbound, self._placement, open_for=open_for, refusal=self._refusal(inbound)
+            )
+        except asyncio.CancelledError:
+            door.ring()  # whoever brought it is gone, but it may be on disk all the same
+            raise
+        door.observer.accepted(
+            adapter=self._placement.adapter, kind=inbound.kind.value, new=accepted.new
+        )
+        if accepted.new:
+            self._act(inbound, accepted)
+        if inbound.kind is Kind.MOVED and inbound.moved_to is not None:
+            # For a repeat as well: the first delivery may have failed just here.
+            await door.inbox.move(self._placement.tenant, inbound.address, inbound.moved_to)
+        return Stored(door, accepted, open_for)
+
+    def _act(self, inbound: Inbound, accepted: Accepted) -> None:
+        """What cannot wait for its turn in the lane."""
+        door = self._door
+        if command_of(inbound) is Command.STOP:
+            now = door.clock.now()
+            door.stop(accepted.conversation, Waiting(accepted.inbound, inbound, now))
+        door.wake(accepted.conversation, inbound)
+
+    def _known(self, sender: Sender) -> Sender:
+        """Roles come from the configuration and from nowhere else."""
+        roles = self._door.roles.get((self._placement.adapter, sender.id), frozenset())
+        return sender if sender.roles == roles else replace(sender, roles=roles)
+
+    def _refusal(self, inbound: Inbound) -> Refusal | None:
+        limit = self._door.max_characters
+        if len(inbound.text) > limit:
+            return Refusal("too_long", (("size", f"{limit:,}"),))
+        return None
+
+
+class Unmoved:
+    """The receipt of what was not for us: nothing is stored and nothing will come."""
+
+    new = False
+
+    async def reply(self, within: timedelta) -> Outbound | None:  # the port's form
+        """Nothing."""
+        return None
+
+    async def replied(self, outcome: Sent | Ambiguous) -> None:
+        """Nothing was handed out."""
+
+
+class Stored:
+    """The receipt of a stored message: a reply may be put into its open request."""
+
+    def __init__(self, door: Door, accepted: Accepted, open_for: timedelta | None) -> None:
+        self._door = door
+        self._accepted = accepted
+        self._closes = door.clock.now() + (open_for or timedelta(0))
+        self._taken: OutboxRow | None = None
+
+    @property
+    def new(self) -> bool:
+        """False for a repeat."""
+        return self._accepted.new
+
+    async def reply(self, within: timedelta) -> Outbound | None:
+        """The oldest piece that waits, taken by compare-and-set; None when none came in time."""
+        slot = self._accepted.slot
+        if slot is None:
+            return None
+        clock = self._door.clock
+        until = clock.monotonic() + within.total_seconds()
+        while True:
+            self._taken = await self._door.slots.take_for_slot(
+                self._accepted.conversation, slot, self._closes
+            )
+            if self._taken is not None:
+                return self._taken.outbound
+            rest = until - clock.monotonic()
+            if rest <= 0:
+                await self._door.slots.close_slot(slot)
+                return None
+            await clock.sleep(min(LOOK_EVERY, rest))
+
+    async def replied(self, outcome: Sent | Ambiguous) -> None:
+        """Write down what became of the piece that `reply` handed out."""
+        slot, row = self._accepted.slot, self._taken
+        if slot is None or row is None:
+            return
+        self._taken = None
+        sent = outcome if isinstance(outcome, Sent) else None
+        await self._door.slots.slot_replied(row, slot, sent)

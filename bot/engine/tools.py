@@ -1,0 +1,293 @@
+"""A typed function that a model may call: how it is described, and how it is run."""
+
+import inspect
+import re
+from collections.abc import Awaitable, Callable, Collection, Iterable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any, Generic, Literal, overload
+
+from pydantic import BaseModel, TypeAdapter
+from typing_extensions import ParamSpec, TypeVar
+
+from bot.domain.model import Effect, ToolSpec
+from bot.domain.tool import ToolContext
+from bot.engine.arguments import parse
+from bot.engine.schemas import schema_of, signature_text
+from bot.engine.signatures import Place, place_of, read_signature
+from bot.engine.threads import in_thread
+from bot.errors import PluginError, ToolFailed
+
+P = ParamSpec("P", default=...)
+R_co = TypeVar("R_co", default=Any, covariant=True)
+P2 = ParamSpec("P2")
+R2 = TypeVar("R2")
+M = TypeVar("M", bound=BaseModel)
+
+EffectName = Effect | Literal["read", "idempotent", "once"]
+Lookup = Callable[[str], Awaitable[str | None]]
+"""Given a call's key: its result, if it happened; None when it is not known."""
+
+_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What an author may say about a tool beside its signature; times are seconds."""
+
+    effect: Effect = Effect.READ
+    needs_approval: bool = False
+    roles: frozenset[str] = frozenset()
+    timeout: float | None = None
+    private: bool = False
+    examples: tuple[str, ...] = ()
+    lookup: Lookup | None = None
+
+
+class Tool(Generic[P, R_co]):
+    """A function and what a model is told of it; to its author it stays the plain function."""
+
+    def __init__(
+        self,
+        spec: ToolSpec,
+        function: Callable[P, R_co],
+        *,
+        bind: Callable[[ToolContext, str], Callable[[], object]],
+        returns: TypeAdapter[Any],
+        options: Options,
+        plugin: str | None = None,
+    ) -> None:
+        self.spec = spec
+        self.timeout = options.timeout
+        self.lookup = options.lookup
+        self.plugin = plugin or _module_of(function).rpartition(".")[2]
+        self.__wrapped__ = function
+        self.__doc__ = function.__doc__
+        self._options = options
+        self._bind = bind
+        self._returns = returns
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
+        return self.__wrapped__(*args, **kwargs)
+
+    def __repr__(self) -> str:
+        return f"<Tool {self.spec.name} from {self.source}>"
+
+    @property
+    def name(self) -> str:
+        return self.spec.name
+
+    @property
+    def module(self) -> str:
+        """The module that its function is written in."""
+        return _module_of(self.__wrapped__)
+
+    @property
+    def source(self) -> str:
+        """File and line of its function."""
+        return place_of(self.__wrapped__).source
+
+    @property
+    def signature(self) -> str:
+        """One line for a person."""
+        return signature_text(self.spec.name, self.spec.parameters)
+
+    @property
+    def is_threaded(self) -> bool:
+        """A plain function runs in a thread, which can be given up but not stopped."""
+        return not _is_async(self.__wrapped__)
+
+    def offered_by(self, plugin: str) -> "Tool[P, R_co]":
+        """The same tool under the name of the plugin that the operator configured."""
+        return Tool(
+            self.spec,
+            self.__wrapped__,
+            bind=self._bind,
+            returns=self._returns,
+            options=self._options,
+            plugin=plugin,
+        )
+
+    async def call(
+        self, ctx: ToolContext, arguments: str, *, late: Callable[[], None] | None = None
+    ) -> str:
+        """Run it with a model's arguments and return the text that the model is given.
+
+        `late` is called when a thread that was given up comes back after all.
+
+        Raises:
+            ToolRetry: the arguments are wrong; the message names the field.
+            ToolFailed: the tool said so, or tried to end the program.
+        """
+        function = self._bind(ctx, arguments)
+        try:
+            if self.is_threaded:
+                result = await in_thread(function, name=f"tool {self.spec.name}", late=late)
+            else:
+                result = function()
+            if inspect.isawaitable(result):
+                result = await result
+        except SystemExit as error:
+            # Not an Exception: it would pass every guard and stop the server.
+            raise ToolFailed(f"{self.spec.name} tried to end the program") from error
+        return self._text(result)
+
+    def _text(self, result: object) -> str:
+        if isinstance(result, str):
+            return result
+        if result is None:
+            return "done"
+        # Whatever a function returns against its annotation still reaches the model as JSON.
+        return self._returns.dump_json(result, warnings=False, fallback=str).decode()
+
+    @staticmethod
+    def build(
+        *,
+        name: str,
+        description: str,
+        parameters: type[M],
+        function: Callable[[ToolContext, M], R2],
+        effect: EffectName = Effect.READ,
+        needs_approval: bool = False,
+        roles: Collection[str] = (),
+        timeout: timedelta | float | None = None,
+        private: bool = False,
+        examples: Iterable[str] = (),
+        lookup: Lookup | None = None,
+    ) -> "Tool[[ToolContext, M], R2]":
+        """Make a tool without a signature of its own, as a plugin does from its configuration.
+
+        Raises:
+            PluginError: the name, the description or an option cannot be used.
+        """
+        place = replace(place_of(function), function=name)
+        options = _options(
+            place,
+            effect=effect,
+            needs_approval=needs_approval,
+            roles=roles,
+            timeout=timeout,
+            private=private,
+            examples=examples,
+            lookup=lookup,
+        )
+        if not description.strip():
+            raise PluginError(f"{place}: a tool needs a description; the model reads it")
+
+        def bind(ctx: ToolContext, text: str) -> Callable[[], object]:
+            arguments = parse(parameters, text)
+            return lambda: function(ctx, arguments)
+
+        spec = _spec(place, name, description.strip(), schema_of(parameters), options)
+        return Tool(spec, function, bind=bind, returns=TypeAdapter(Any), options=options)
+
+
+@overload
+def tool(function: Callable[P2, R2], /) -> Tool[P2, R2]: ...
+
+
+@overload
+def tool(
+    *,
+    name: str | None = None,
+    effect: EffectName = Effect.READ,
+    needs_approval: bool = False,
+    roles: Collection[str] = (),
+    timeout: timedelta | float | None = None,
+    private: bool = False,
+    examples: Iterable[str] = (),
+    lookup: Lookup | None = None,
+) -> Callable[[Callable[P2, R2]], Tool[P2, R2]]: ...
+
+
+def tool(
+    function: Callable[..., Any] | None = None, /, *, name: str | None = None, **given: Any
+) -> Any:
+    """Offer a typed function with a docstring to the model.
+
+    Its name, its annotations and the lines under `Args:` are the whole definition; a parameter
+    annotated `ToolContext` is filled by the engine. A plain function runs in a thread.
+
+    Raises:
+        PluginError: a model could not use it as it is written; the sentence names file and line.
+    """
+    if function is not None:
+        return _make(function, name, **given)
+    return lambda function: _make(function, name, **given)
+
+
+def _make(function: Callable[P2, R2], name: str | None, **given: Any) -> Tool[P2, R2]:
+    place = place_of(function)
+    options = _options(place, **given)
+    signature = read_signature(function)
+    known_as = name or str(getattr(function, "__name__", place.function))
+    spec = _spec(place, known_as, signature.description, dict(signature.schema), options)
+
+    def bind(ctx: ToolContext, text: str) -> Callable[[], object]:
+        parsed = parse(signature.arguments, text)
+        values = {known: getattr(parsed, field) for field, known in signature.fields.items()}
+        if signature.context is not None:
+            values[signature.context] = ctx
+        called: Callable[..., object] = function
+        return lambda: called(**values)
+
+    return Tool(spec, function, bind=bind, returns=signature.returns, options=options)
+
+
+def _spec(
+    place: Place, name: str, description: str, schema: dict[str, Any], options: Options
+) -> ToolSpec:
+    if _NAME.fullmatch(name) is None:
+        raise PluginError(
+            f"{place}: a tool's name has 1 to 64 of a-z A-Z 0-9 _ -; {name[:80]!r} has not"
+        )
+    return ToolSpec(
+        name=name,
+        description=description,
+        parameters=schema,
+        effect=options.effect,
+        needs_approval=options.needs_approval,
+        roles=options.roles,
+        private=options.private,
+        examples=options.examples,
+    )
+
+
+def _options(
+    place: Place,
+    *,
+    effect: EffectName = Effect.READ,
+    needs_approval: bool = False,
+    roles: Collection[str] = (),
+    timeout: timedelta | float | None = None,
+    private: bool = False,
+    examples: Iterable[str] = (),
+    lookup: Lookup | None = None,
+) -> Options:
+    if effect not in tuple(Effect):
+        raise PluginError(f"{place}: effect is one of {', '.join(Effect)}")
+    if isinstance(roles, str) or isinstance(examples, str):
+        raise PluginError(f"{place}: roles and examples are collections, not one string")
+    seconds = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
+    if seconds is not None and seconds <= 0:
+        raise PluginError(f"{place}: timeout must be more than nothing")
+    return Options(
+        effect=Effect(effect),
+        needs_approval=needs_approval,
+        roles=frozenset(roles),
+        timeout=seconds,
+        private=private,
+        examples=tuple(examples),
+        lookup=lookup,
+    )
+
+
+def _is_async(function: Callable[..., object]) -> bool:
+    inner = inspect.unwrap(function)
+    return inspect.iscoroutinefunction(inner) or inspect.iscoroutinefunction(
+        getattr(inner, "__call__", None)  # noqa: B004  # an object whose call is async
+    )
+
+
+def _module_of(function: Callable[..., object]) -> str:
+    return str(getattr(inspect.unwrap(function), "__module__", "") or "")

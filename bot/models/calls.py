@@ -1,0 +1,113 @@
+"""Tool calls joined from fragments, by what providers really send."""
+
+from typing import Any
+
+import msgspec
+
+from bot.errors import Transient
+
+
+class _Call:
+    __slots__ = ("arguments", "id", "index", "name")
+
+    def __init__(self, index: int | None, id: str, name: str, arguments: str) -> None:
+        self.index = index
+        self.id = id
+        self.name = name
+        self.arguments = arguments
+
+
+class Calls:
+    """The calls of one answer.
+
+    A fragment belongs to the call of its index. Where the index is missing or says too little,
+    the id decides, and then whether the arguments so far are already whole. Ids and names come
+    once, again and again, empty or as null: the first that is not empty stands.
+    """
+
+    __slots__ = ("_calls", "_step")
+
+    def __init__(self, step: int) -> None:
+        self._calls: list[_Call] = []
+        self._step = step
+
+    def __bool__(self) -> bool:
+        return bool(self._calls)
+
+    def add(self, index: int | None, id: str | None, name: str | None, arguments: Any) -> None:
+        """Put a fragment where it belongs."""
+        text = _as_text(arguments)
+        call = self._known(index, id or "")
+        if call is None or _begins(call, index, id or "", name or "", text):
+            self.put(id, name, arguments, index=index)
+            return
+        call.id = call.id or id or ""
+        call.name = call.name or name or ""
+        call.arguments += text
+
+    def put(
+        self, id: str | None, name: str | None, arguments: Any, *, index: int | None = None
+    ) -> None:
+        """Take a call that comes as one, or the head of one."""
+        self._calls.append(_Call(index, id or "", name or "", _as_text(arguments)))
+
+    def joined(self, rung: str) -> list[tuple[str, str, str]]:
+        """Id, name and arguments of each; ids are unique, arguments never empty.
+
+        Raises:
+            Transient: a call has no name.
+        """
+        seen: set[str] = set()
+        joined: list[tuple[str, str, str]] = []
+        for number, call in enumerate(self._calls, start=1):
+            if not call.name:
+                raise Transient(f"{rung}: a tool call without a name")
+            id = call.id
+            if not id or id in seen:
+                id = f"{id or 'call'}_{self._step}_{number}"
+            seen.add(id)
+            joined.append((id, call.name, _arguments(call.arguments)))
+        return joined
+
+    def _known(self, index: int | None, id: str) -> _Call | None:
+        if index is not None:
+            # The newest: Gemini's compatible endpoint gives every parallel call the index 0.
+            return next((call for call in reversed(self._calls) if call.index == index), None)
+        if id:
+            named = next((call for call in self._calls if call.id == id), None)
+            if named is not None:
+                return named
+        return self._calls[-1] if self._calls else None
+
+
+def _begins(call: _Call, index: int | None, id: str, name: str, arguments: str) -> bool:
+    """Whether a fragment that points at this call is the head of another one."""
+    if not name or not call.name:
+        # vLLM has sent a fresh id, and no name, with every fragment of one call.
+        return False
+    if name != call.name:
+        return True
+    if id and call.id and id != call.id:
+        return not call.arguments or _is_whole(call.arguments)
+    return index is None and arguments.startswith("{") and _is_whole(call.arguments)
+
+
+def _as_text(arguments: Any) -> str:
+    """Some servers send the object itself instead of its JSON text."""
+    if arguments is None or isinstance(arguments, str):
+        return arguments or ""
+    return msgspec.json.encode(arguments).decode()
+
+
+def _is_whole(arguments: str) -> bool:
+    try:
+        msgspec.json.decode(arguments)
+    except msgspec.DecodeError:
+        return False
+    return True
+
+
+def _arguments(text: str) -> str:
+    """Providers send nothing, or null, for a tool without parameters."""
+    stripped = text.strip()
+    return "{}" if stripped in {"", "null"} else stripped

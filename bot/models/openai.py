@@ -1,0 +1,343 @@
+"""A model behind the OpenAI protocol: OpenAI itself, Azure, and everyone who speaks it alike.
+
+The only file that imports the vendor. Its client gives authentication, Azure's addresses and the
+transport; what is sent and what comes back are ours (`openai_body`, `openai_wire`), because the
+client's typed road costs a hundred times as much.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable
+from contextlib import aclosing, suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+import aiohttp
+import httpx2
+import msgspec
+import openai
+from openai import AsyncAzureOpenAI, AsyncOpenAI, AsyncStream, DefaultAioHttpClient
+
+from bot.domain.model import Delta, Finished, Reason, Request
+from bot.errors import ParleyError, Permanent, Transient
+from bot.models.failures import Busy, PromptFiltered, complaint_of, failure, retry_after
+from bot.models.openai_body import Settings, body_of
+from bot.models.openai_wire import Answer
+from bot.models.presets import OPENAI, preset_for
+from bot.models.sse import Splitter
+from bot.ports import Clock, Health
+
+VENDOR_ERRORS = (
+    openai.OpenAIError,
+    openai.InvalidWebhookSignatureError,
+    httpx2.HTTPError,
+    httpx2.StreamError,
+    httpx2.InvalidURL,
+    httpx2.CookieConflict,
+    aiohttp.ClientError,
+    aiohttp.http_exceptions.HttpProcessingError,
+    OSError,
+)
+"""Everything that the vendor's client, its transport or the socket below may raise."""
+
+T = TypeVar("T")
+OPENAI_URL = "https://api.openai.com/v1"
+_PATH = "/chat/completions"
+_TOO_LATE = "no answer in time"
+_TOO_SLOW = "no first token in time"
+_LARGEST = 32 * 1024 * 1024
+# A finish reason has come: usage follows at once or never.
+_FOR_USAGE = 2.0
+# A body read to its end gives its connection back to the pool; a slow end is not worth waiting.
+_FOR_REUSE = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class OpenAIOptions:
+    """Which model, where, and how long to wait for it. `name` is the configured name.
+
+    With `endpoint` it is Azure, and `model` is the deployment; a `base_url` beside it is used
+    instead of it. `first_token` and `gap` hold for streamed calls; `total` bounds any call beside
+    the turn's deadline.
+    """
+
+    name: str
+    model: str
+    api_key: str | None = None
+    base_url: str | None = None
+    endpoint: str | None = None
+    api_version: str | None = None
+    preset: str = "auto"
+    max_output_tokens: int | None = None
+    temperature: float | None = None
+    include_usage: bool = True
+    connect: timedelta = timedelta(seconds=5)
+    first_token: timedelta = timedelta(seconds=20)
+    gap: timedelta = timedelta(seconds=30)
+    total: timedelta | None = None
+    connections: int = 1000
+
+
+class _Bytes(AsyncStream[bytes]):
+    """The client's seam for streams: it hands over the response, we read its bytes."""
+
+    def __init__(
+        self, *, cast_to: Any, response: httpx2.Response, client: Any, options: Any = None
+    ) -> None:
+        del cast_to, client, options
+        self.response = response
+
+
+class OpenAIModel:
+    """A `Model` (see ports) that also opens, closes and can be probed."""
+
+    def __init__(self, options: OpenAIOptions, clock: Clock) -> None:
+        self._options = options
+        self._clock = clock
+        self._azure = options.endpoint is not None
+        url = options.base_url or OPENAI_URL
+        preset = OPENAI if self._azure else preset_for(url, options.preset)
+        self._settings = Settings(
+            options.model,
+            preset,
+            options.max_output_tokens,
+            options.temperature,
+            options.include_usage,
+        )
+        self._client = _client(options)
+        self._gap = options.gap.total_seconds()
+        self._closed = False
+
+    @property
+    def name(self) -> str:
+        """The configured name: it stands in `Finished.rung` and in every error."""
+        return self._options.name
+
+    def stream(self, request: Request) -> AsyncGenerator[Delta, None]:
+        """See `ports.Model`: streamed while somebody watches, in one piece otherwise."""
+        if self._closed:
+            raise Transient(f"{self.name}: closed")
+        return self._streamed(request) if request.watched else self._whole(request)
+
+    async def open(self) -> None:
+        """Nothing to do: connections are made when they are needed."""
+
+    async def close(self) -> None:
+        """Let go of every connection."""
+        self._closed = True
+        await self._client.close()
+
+    async def probe(self) -> Health:
+        """Ask for the list of models: it needs the key and costs no token."""
+        limit = _now() + 2 * self._options.connect.total_seconds()
+        try:
+            asking = self._client.get("/models", cast_to=httpx2.Response)
+            await self._within(limit, _TOO_LATE, asking)
+        except Busy:
+            return self._health()
+        except Transient:
+            return self._health("it does not answer; is base_url right, and is it running?")
+        except Permanent as error:
+            # Many compatible servers have no such list; what matters is that the key is taken.
+            if "HTTP 401" in str(error) or "HTTP 403" in str(error):
+                return self._health("it refuses the key; set api_key")
+        return self._health()
+
+    def _health(self, trouble: str = "") -> Health:
+        detail = trouble or self._options.model
+        return Health(f"model {self.name}", not trouble, detail, self._clock.now())
+
+    async def _whole(self, request: Request) -> AsyncGenerator[Delta, None]:
+        answer = Answer(self.name, step=request.facts.step)
+        deltas: list[Delta]
+        try:
+            asking = self._client.post(_PATH, cast_to=httpx2.Response, **self._payload(request))
+            response = await self._within(self._end(request), _TOO_LATE, asking)
+            # All of it is read before any is handed out: what fails, fails before the first delta.
+            deltas = list(answer.whole(response.content))
+        except PromptFiltered:
+            deltas = [Finished(Reason.FILTERED, self.name)]
+        for delta in deltas:
+            yield delta
+
+    async def _streamed(self, request: Request) -> AsyncGenerator[Delta, None]:
+        answer = Answer(self.name, step=request.facts.step)
+        end = self._end(request)
+        first = min(end, _now() + self._options.first_token.total_seconds())
+        try:
+            response = await self._begun(request, first)
+            if not _streams(response):
+                for delta in answer.whole(await self._rest(response, end)):
+                    yield delta
+                return
+            async with aclosing(self._payloads(response, answer, first, end)) as payloads:
+                async for payload in payloads:
+                    for delta in answer.chunk(payload):
+                        yield delta
+            for delta in answer.end():
+                yield delta
+        except PromptFiltered:
+            yield Finished(Reason.FILTERED, self.name)
+
+    async def _begun(self, request: Request, first: float) -> httpx2.Response:
+        payload = self._payload(request)
+        asking = self._client.post(_PATH, cast_to=bytes, stream=True, stream_cls=_Bytes, **payload)
+        stream: _Bytes = await self._within(first, _TOO_SLOW, asking)
+        return stream.response
+
+    async def _rest(self, response: httpx2.Response, end: float) -> bytes:
+        """The body of an answer that is no event stream, asked for or not."""
+        async with aclosing(_chunks(response)) as chunks:
+            return await self._within(end, _TOO_LATE, self._joined(chunks))
+
+    async def _joined(self, chunks: AsyncGenerator[bytes, None]) -> bytes:
+        body = bytearray()
+        async for data in chunks:
+            body += data
+            if len(body) > _LARGEST:
+                raise Permanent(f"{self.name}: the answer is too large")
+        return bytes(body)
+
+    async def _payloads(
+        self, response: httpx2.Response, answer: Answer, first: float, end: float
+    ) -> AsyncGenerator[bytes, None]:
+        """The events of a stream. Comments and blank lines are no sign of life."""
+        splitter = Splitter()
+        limit, why = first, _TOO_SLOW
+        async with aclosing(_chunks(response)) as chunks:
+            while True:
+                data = await self._next(chunks, limit, why, complete=answer.complete)
+                events = splitter.end() if data is None else splitter.feed(data)
+                for event in events:
+                    if event.startswith(b"[DONE]"):
+                        await _read_out(chunks)
+                        return
+                    yield event
+                if data is None:
+                    return
+                if events:
+                    wait = _FOR_USAGE if answer.complete else self._gap
+                    limit, why = min(end, _now() + wait), "the answer stopped growing"
+
+    async def _next(
+        self, chunks: AsyncGenerator[bytes, None], limit: float, why: str, *, complete: bool
+    ) -> bytes | None:
+        try:
+            async with asyncio.timeout_at(limit):
+                return await anext(chunks, None)
+        except TimeoutError:
+            trouble: ParleyError = Transient(f"{self.name}: {why}")
+        except VENDOR_ERRORS as error:
+            trouble = self._failure(error)
+        if complete:
+            return None  # the answer is whole; only its count is lost
+        raise trouble
+
+    async def _within(self, limit: float, why: str, answer: Awaitable[T]) -> T:
+        """Wait no longer; what the vendor raises becomes ours.
+
+        None of it is kept as a cause: its texts quote the request, the answer and the key.
+        """
+        try:
+            async with asyncio.timeout_at(limit):
+                return await answer
+        except TimeoutError:
+            trouble: ParleyError = Transient(f"{self.name}: {why}")
+        except VENDOR_ERRORS as error:
+            trouble = self._failure(error)
+        raise trouble
+
+    def _failure(self, error: Exception) -> ParleyError:
+        return translated(error, self.name, self._clock.now())
+
+    def _end(self, request: Request) -> float:
+        """When this call has to be over, by the loop's clock."""
+        left = (request.deadline - self._clock.now()).total_seconds()
+        if self._options.total is not None:
+            left = min(left, self._options.total.total_seconds())
+        return _now() + left
+
+    def _payload(self, request: Request) -> dict[str, Any]:
+        body = body_of(request, self._settings)
+        # Azure's client reads the deployment from the body, so it has to see it as a dict.
+        return {"body": body} if self._azure else {"content": msgspec.json.encode(body)}
+
+
+def translated(error: Exception, name: str, now: datetime) -> ParleyError:
+    """What one of `VENDOR_ERRORS` means for our callers."""
+    if isinstance(error, openai.APIStatusError):
+        response = error.response
+        wait = retry_after(response.headers, now)
+        return failure(name, complaint_of(response.status_code, response.content, wait))
+    if isinstance(error, (httpx2.InvalidURL, httpx2.UnsupportedProtocol, aiohttp.InvalidURL)):
+        return Permanent(f"{name}: base_url is no address")
+    if isinstance(error, openai.APITimeoutError):
+        return Transient(f"{name}: timed out")
+    if isinstance(error, (openai.OpenAIError, ValueError)) and not isinstance(
+        error, openai.APIError
+    ):
+        return Permanent(f"{name}: {type(error).__name__}")
+    return Transient(f"{name}: {type(error).__name__}")
+
+
+def _streams(response: httpx2.Response) -> bool:
+    """Servers that say nothing about the type are believed to have done as asked."""
+    kind = response.headers.get("content-type", "").lower()
+    return not kind.startswith(("application/json", "application/problem", "text/html"))
+
+
+async def _chunks(response: httpx2.Response) -> AsyncGenerator[bytes, None]:
+    """The bytes of a body; leaving closes the connection at once unless all was read."""
+    try:
+        encoded = "content-encoding" in response.headers
+        async for data in response.aiter_bytes() if encoded else response.aiter_raw():
+            yield data
+    finally:
+        await response.aclose()
+
+
+async def _read_out(chunks: AsyncGenerator[bytes, None]) -> None:
+    with suppress(TimeoutError, *VENDOR_ERRORS):
+        async with asyncio.timeout(_FOR_REUSE):
+            async for _ in chunks:
+                pass
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+def _client(options: OpenAIOptions) -> AsyncOpenAI:
+    connect = options.connect.total_seconds()
+    http = DefaultAioHttpClient(
+        # As numbers: None would silently mean aiohttp's own limit of 100.
+        limits=httpx2.Limits(
+            max_connections=options.connections,
+            max_keepalive_connections=options.connections,
+            keepalive_expiry=30.0,
+        ),
+        # Reading is bounded by our own budgets, which know a first token from a gap.
+        timeout=httpx2.Timeout(connect=connect, pool=connect, write=30.0, read=None),
+    )
+    # Local servers take no key, but the client insists on one.
+    key = options.api_key or "none"
+    if options.endpoint is None:
+        url = options.base_url or OPENAI_URL
+        return AsyncOpenAI(api_key=key, base_url=url, max_retries=0, http_client=http)
+    # The deployment is not fixed here: the client reads it from the body of each request.
+    version = options.api_version
+    if options.base_url is not None:
+        return AsyncAzureOpenAI(
+            api_key=key,
+            base_url=options.base_url,
+            api_version=version,
+            max_retries=0,
+            http_client=http,
+        )
+    return AsyncAzureOpenAI(
+        api_key=key,
+        azure_endpoint=options.endpoint,
+        api_version=version,
+        max_retries=0,
+        http_client=http,
+    )

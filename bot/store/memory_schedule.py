@@ -1,0 +1,123 @@
+"""Sessions, signals, ticks and listeners, in memory."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from bot.domain.conversation import Conversation, ConversationId, Ending, Session
+from bot.domain.records import (
+    Claim,
+    IdleRule,
+    Node,
+    OutboxState,
+    Signal,
+    SignalKind,
+    Swept,
+)
+from bot.errors import Fenced
+from bot.store.memory_outbox import MemoryOutbox
+from bot.store.memory_rows import ListenerLine, MemoryRoom, Tick
+
+
+class MemorySessions(MemoryOutbox):
+    async def end_session(self, claim: Claim, session: Session, by: Ending) -> None:
+        self._held(claim)
+        known = self._rows.sessions.get(claim.conversation, {}).get(session.n)
+        if known is not None and known.ended_at is None:
+            ended = replace(known, ended_at=self._now(), ended_by=by)
+            self._rows.sessions[claim.conversation][session.n] = ended
+
+    async def sweep(self, rules: Sequence[IdleRule], limit: int = 1000) -> Sequence[Swept]:
+        swept: list[Swept] = []
+        for conversation, sessions in self._rows.sessions.items():
+            known = self._rows.conversations[conversation]
+            idle = idle_of(known, rules)
+            for session in list(sessions.values()):
+                if len(swept) == limit or session.ended_at is not None or idle is None:
+                    continue
+                if not session.is_over(self._now(), idle) or self._has_work(conversation):
+                    continue
+                sessions[session.n] = replace(session, ended_at=self._now(), ended_by=Ending.IDLE)
+                swept.append(Swept(conversation, known.tenant, session.n))
+        return swept
+
+    def _has_work(self, conversation: ConversationId) -> bool:
+        lane = self._rows.lanes.get(conversation)
+        held = lane is not None and lane.node is not None
+        return held or self._sleeps_on_work(conversation)
+
+    def _sleeps_on_work(self, conversation: ConversationId) -> bool:
+        return bool(self._waiting(conversation)) or any(
+            key[0] == conversation and line.row.state in {OutboxState.QUEUED, OutboxState.SENDING}
+            for key, line in self._rows.outbox.items()
+        )
+
+
+class MemorySignals(MemoryRoom):
+    async def put_signal(
+        self, conversation: ConversationId, kind: SignalKind, body: str = ""
+    ) -> None:
+        if kind is SignalKind.TEXT:
+            # Only the newest text of a turn is of use.
+            self._rows.signals = [
+                pair
+                for pair in self._rows.signals
+                if pair[1].conversation != conversation or pair[1].kind is not kind
+            ]
+        signal = Signal(next(self._rows.signal_ids), conversation, kind, body)
+        self._rows.signals.append((self._now(), signal))
+
+    async def signals(self, after: int, limit: int = 100) -> Sequence[Signal]:
+        return [signal for _, signal in self._rows.signals if signal.id > after][:limit]
+
+
+class MemoryTicks(MemoryRoom):
+    async def claim_tick(self, job: str, scheduled_at: datetime, node: Node) -> bool:
+        tick = self._rows.ticks.get((job, scheduled_at))
+        if tick is not None and (tick.done or self._alive(tick.node)):
+            return False
+        self._rows.ticks[job, scheduled_at] = Tick(node)
+        return True
+
+    async def tick_done(self, job: str, scheduled_at: datetime) -> None:
+        tick = self._rows.ticks.get((job, scheduled_at))
+        if tick is not None:
+            tick.done = True
+
+
+class MemoryListeners(MemoryRoom):
+    """Listeners of one tenant, as one node holds them."""
+
+    def __init__(self, room: MemoryRoom, node: Callable[[], Node], tenant: str) -> None:
+        super().__init__(room._clock, room._rows)  # noqa: SLF001  # the same room, one more door
+        self._node = node
+        self._tenant = tenant
+
+    async def hold(self, listener: str) -> int | None:
+        line = self._rows.listeners.setdefault((self._tenant, listener), ListenerLine())
+        if line.node != self._node() and self._alive(line.node):
+            return None
+        line.node = self._node()
+        return line.offset
+
+    async def advance(self, listener: str, offset: int) -> None:
+        line = self._rows.listeners.get((self._tenant, listener))
+        if line is None or line.node != self._node():
+            raise Fenced
+        line.offset = offset
+
+    async def let_go(self, listener: str) -> None:
+        line = self._rows.listeners.get((self._tenant, listener))
+        if line is not None and line.node == self._node():
+            line.node = None
+
+
+def idle_of(conversation: Conversation, rules: Sequence[IdleRule]) -> timedelta | None:
+    """How long a session may rest here; None where no rule matches."""
+    for rule in rules:
+        if rule.adapter in {None, conversation.adapter} and rule.audience in {
+            None,
+            conversation.audience,
+        }:
+            return timedelta(seconds=rule.idle_seconds)
+    return None

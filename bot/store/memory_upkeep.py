@@ -1,0 +1,182 @@
+"""Retention, and what the operator does with rows at large, in memory."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from bot.domain.address import Address, Sender
+from bot.domain.conversation import Conversation, ConversationId, TurnId
+from bot.domain.records import OutboxRow, OutboxState, Retention, StoreHealth, UsageRow
+from bot.store.memory_erasure import MemoryErasure
+from bot.store.memory_rows import InboxState
+from bot.store.memory_schedule import MemorySessions
+from bot.store.times import aware
+
+SIGNALS_LAST = timedelta(hours=1)
+TICKS_LAST = timedelta(days=7)
+
+
+class MemoryUpkeep(MemorySessions, MemoryErasure):
+    async def retain(self, rules: Retention) -> Mapping[str, int]:
+        now = self._now()
+        journal = now - timedelta(seconds=rules.journal_seconds)
+        retain = now - timedelta(seconds=rules.retain_seconds)
+        keys = now - timedelta(seconds=rules.keys_seconds)
+        signals = len(self._rows.signals)
+        turns, messages = self._drop_turns(retain, rules.batch)
+        self._rows.signals = [pair for pair in self._rows.signals if pair[0] > now - SIGNALS_LAST]
+        for key in [key for key in self._rows.ticks if key[1] <= now - TICKS_LAST]:
+            del self._rows.ticks[key]
+        return {
+            "inbox": self._bare_inbox(journal, rules.batch),
+            "outbox": self._bare_outbox(journal, retain, rules.batch),
+            "messages": messages,
+            "turns": turns,
+            "keys": self._drop_keys(keys, rules.batch),
+            "signals": signals - len(self._rows.signals),
+        }
+
+    def _bare_inbox(self, before: datetime, batch: int) -> int:
+        old = [
+            line
+            for line in self._rows.inbox.values()
+            if line.inbound is not None and line.done_at is not None and line.done_at <= before
+        ][:batch]
+        for line in old:
+            line.inbound = None
+        return len(old)
+
+    def _bare_outbox(self, journal: datetime, retain: datetime, batch: int) -> int:
+        before = {OutboxState.SENT: journal, OutboxState.DEAD: retain}
+        old = [
+            line
+            for line in self._rows.outbox.values()
+            if not line.bare
+            and line.row.state in before
+            and line.changed_at <= before[line.row.state]
+        ][:batch]
+        for line in old:
+            line.bare = True
+        return len(old)
+
+    def _drop_turns(self, before: datetime, batch: int) -> tuple[int, int]:
+        """Turns that ended long ago, and the transcript's entries that they wrote."""
+        old = [
+            key
+            for key, line in self._rows.turns.items()
+            if line.ended_at is not None and line.ended_at <= before
+        ][:batch]
+        dropped = 0
+        for where, turn in old:
+            del self._rows.turns[where, turn]
+            lines = self._rows.lines[where]
+            self._rows.floors[where] = self._next_message(where) - 1
+            self._rows.lines[where] = [line for line in lines if line.turn != turn]
+            dropped += len(lines) - len(self._rows.lines[where])
+        return len(old), dropped
+
+    def _drop_keys(self, before: datetime, batch: int) -> int:
+        events = [
+            line
+            for line in self._rows.inbox.values()
+            if line.inbound is None and line.done_at is not None and line.done_at <= before
+        ][:batch]
+        for line in events:
+            self._rows.drop_event(line)
+        sends = [
+            key
+            for key, line in self._rows.outbox.items()
+            if line.bare and line.changed_at <= before
+        ][:batch]
+        for key in sends:
+            del self._rows.outbox[key]
+        return len(events) + len(sends)
+
+    async def expire_outbox(self, hold: timedelta, limit: int = 1000) -> Sequence[OutboxRow]:
+        now = self._now()
+        expired: list[OutboxRow] = []
+        for line in self._rows.outbox.values():
+            row = line.row
+            ends = {
+                OutboxState.QUEUED: row.outbound.expires_at,
+                OutboxState.HELD: row.created_at + hold,
+            }.get(row.state)
+            if ends is not None and ends <= now and len(expired) < limit:
+                expired.append(self._set(line, state=OutboxState.DEAD, error="expired"))
+        return expired
+
+    async def repair(self) -> int:
+        woken = 0
+        for conversation, lane in self._rows.lanes.items():
+            asleep = lane.node is None and lane.wake_at is None
+            if asleep and self._sleeps_on_work(conversation):
+                lane.wake_at = self._now()
+                woken += 1
+        return woken
+
+    async def health(self) -> StoreHealth:
+        states = [line.row.state for line in self._rows.outbox.values()]
+        inbox = [line.state for line in self._rows.inbox.values()]
+        return StoreHealth(
+            waiting=inbox.count(InboxState.WAITING),
+            outbox=tuple(
+                (state.value, states.count(state))
+                for state in OutboxState
+                if state is not OutboxState.SENT
+            ),
+            dead=inbox.count(InboxState.DEAD),
+        )
+
+    async def outbox_rows(
+        self, states: Sequence[OutboxState], limit: int = 100
+    ) -> Sequence[OutboxRow]:
+        rows = [
+            line.row
+            for line in self._rows.outbox.values()
+            if line.row.state in states and not line.bare
+        ]
+        return sorted(rows, key=lambda row: (row.created_at, row.turn, row.piece))[:limit]
+
+    async def outbox_retry(self, conversation: ConversationId, turn: TurnId, piece: int) -> bool:
+        line = self._rows.outbox.get((conversation, turn, piece))
+        if line is None or line.bare or line.row.state not in {OutboxState.DEAD, OutboxState.HELD}:
+            return False
+        unexpiring = replace(line.row.outbound, expires_at=None)
+        self._set(line, state=OutboxState.QUEUED, due_at=self._now(), outbound=unexpiring)
+        self._wake(conversation, self._now())
+        return True
+
+    async def outbox_drop(self, conversation: ConversationId, turn: TurnId, piece: int) -> bool:
+        line = self._rows.outbox.get((conversation, turn, piece))
+        if line is None or line.row.state in {OutboxState.SENDING, OutboxState.SENT}:
+            return False
+        del self._rows.outbox[conversation, turn, piece]
+        return True
+
+    async def conversation(self, tenant: str, address: Address) -> Conversation | None:
+        found = self._find(tenant, address)
+        return None if found is None else self._rows.conversations[found]
+
+    async def usage(
+        self, *, conversation: ConversationId, sender: str | None, since: datetime
+    ) -> UsageRow:
+        aware(since)
+        names = {line.sender for line in self._rows.usage}
+        if sender is not None:
+            names = {sender, self._person(conversation, Sender(sender))}
+        lines = [
+            line
+            for line in self._rows.usage
+            if line.conversation == conversation and line.at >= since and line.sender in names
+        ]
+        return UsageRow(
+            turns=len({line.turn for line in lines}),
+            input=sum(line.input for line in lines),
+            output=sum(line.output for line in lines),
+        )
+
+    async def get_setting(self, name: str) -> str | None:
+        return self._rows.settings.get(name)
+
+    async def put_setting(self, name: str, value: str) -> str:
+        return self._rows.settings.setdefault(name, value)

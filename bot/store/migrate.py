@@ -1,0 +1,92 @@
+"""Which schema a SQLite file has, whether this code may use it, and the way to the newest."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import NamedTuple
+
+from bot.errors import ConfigError
+from bot.ports import Clock
+from bot.store.sqlite_file import connect, translated
+from bot.store.tables import VERSION
+
+
+class Schema(NamedTuple):
+    """Its number, and the oldest code that can still work on it."""
+
+    version: int
+    readable_from: int
+
+
+def migrate_sqlite(path: Path, clock: Clock) -> None:
+    """Make or update the tables; what is there is copied beside the file before it is changed.
+
+    Raises:
+        ConfigError: the file was written by a Parley too new for this one.
+    """
+    with translated(), closing(connect(path)) as db:
+        schema = schema_of(db)
+        if schema is not None:
+            check(schema, str(path))
+            if schema.version >= VERSION:
+                return
+            _back_up(db, path, schema, clock)
+    _upgrade(path)
+
+
+def check_readable(db: sqlite3.Connection, path: Path) -> None:
+    """For commands that only look.
+
+    Raises:
+        ConfigError: the tables are too old or too new for this code.
+    """
+    with translated():
+        schema = schema_of(db)
+    if schema is None or schema.version < VERSION:
+        raise ConfigError(f"database: {path} is not up to date; run `parley migrate` first")
+    check(schema, str(path))
+
+
+def schema_of(db: sqlite3.Connection) -> Schema | None:
+    """None in a file without tables."""
+    known = db.execute(
+        "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'schema_version'"
+    ).fetchall()
+    if not known:
+        return None
+    return Schema(*db.execute("SELECT version, readable_from FROM schema_version").fetchone())
+
+
+def check(schema: Schema, place: str) -> None:
+    """Only code older than `readable_from` is refused.
+
+    Raises:
+        ConfigError: this code is.
+    """
+    if schema.readable_from > VERSION:
+        raise ConfigError(
+            f"database: {place} belongs to a newer Parley (its schema is {schema.version}, this "
+            f"one knows {VERSION}); update Parley, or restore the copy made before the update"
+        )
+
+
+def _back_up(db: sqlite3.Connection, path: Path, schema: Schema, clock: Clock) -> None:
+    stamp = clock.now().strftime("%Y%m%dT%H%M%SZ")
+    copy = path.with_name(f"{path.name}.schema-{schema.version}-{stamp}")
+    copy.touch(mode=0o600)
+    with closing(sqlite3.connect(copy)) as target:
+        db.backup(target)
+
+
+def _upgrade(path: Path) -> None:
+    # Most of a second to import, and hardly ever needed.
+    from sqlalchemy import create_engine, event  # noqa: PLC0415
+    from sqlalchemy.pool import NullPool  # noqa: PLC0415
+
+    from bot.store.migrations.run import upgrade  # noqa: PLC0415
+
+    engine = create_engine("sqlite://", creator=lambda: connect(path), poolclass=NullPool)
+    # The driver opens no transaction by itself (it would leave table changes out of it): we do.
+    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+    with engine.begin() as connection:
+        upgrade(connection)

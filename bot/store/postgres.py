@@ -1,0 +1,71 @@
+"""The store on PostgreSQL: one database, any number of servers."""
+
+from collections.abc import Callable
+from typing import Literal
+
+from bot.domain.records import Node
+from bot.errors import Transient
+from bot.ports import Listeners
+from bot.store import statements_postgres_upkeep as say
+from bot.store.postgres_erasure import PostgresErasure
+from bot.store.postgres_errors import FAILURES, explain
+from bot.store.postgres_inbox import PostgresInbox
+from bot.store.postgres_lanes import PostgresLanes
+from bot.store.postgres_listeners import PostgresListeners
+from bot.store.postgres_migrate import check_postgres, migrate_postgres
+from bot.store.postgres_outbox import PostgresOutbox
+from bot.store.postgres_reading import PostgresReading
+from bot.store.postgres_turns import PostgresJournal
+from bot.store.postgres_upkeep import PostgresSessions, PostgresUpkeep
+
+Mode = Literal["write", "read"]
+
+
+class PostgresStore(
+    PostgresInbox,
+    PostgresLanes,
+    PostgresJournal,
+    PostgresOutbox,
+    PostgresReading,
+    PostgresSessions,
+    PostgresErasure,
+    PostgresUpkeep,
+):
+    """Everything that is kept, in one database that several servers share.
+
+    The only clock is the database's. `mode="read"` is for commands that only look: it does not
+    migrate and refuses tables that are not up to date.
+    """
+
+    def __init__(self, url: str, *, mode: Mode = "write") -> None:
+        super().__init__(url)
+        self._mode = mode
+
+    async def open(self) -> None:
+        """Migrate (servers that start together: one after the other), and connect.
+
+        Raises:
+            ConfigError: nobody answers there, or does not let us in, or it cannot be used.
+        """
+        prepare = migrate_postgres if self._mode == "write" else check_postgres
+        try:
+            await prepare(self._pool.connect, self._url)
+            await self._pool.open()
+        except FAILURES as error:
+            raise explain(error, self._url) from error
+
+    async def close(self) -> None:
+        """Give every connection back."""
+        await self._pool.close()
+        self._windows.clear()
+        self._views.clear()
+
+    async def writable(self) -> bool:
+        try:
+            await self._pool.fetch(say.TRY_WRITE, {})
+        except Transient:
+            return False
+        return True
+
+    def listeners(self, node: Callable[[], Node], tenant: str) -> Listeners:
+        return PostgresListeners(self._pool, node=node, tenant=tenant)

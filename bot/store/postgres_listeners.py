@@ -1,0 +1,41 @@
+"""One holder for each polling adapter, on PostgreSQL."""
+
+from collections.abc import Callable
+from typing import Any
+
+from bot.domain.records import Node
+from bot.errors import Fenced
+from bot.store import statements_postgres_upkeep as say
+from bot.store.postgres_pool import Pool
+from bot.store.postgres_sql import shared
+from bot.store.statements_upkeep import LEAVE_LISTENER
+
+
+class PostgresListeners:
+    """Listeners of one tenant, as one node holds them."""
+
+    def __init__(self, pool: Pool, *, node: Callable[[], Node], tenant: str) -> None:
+        self._pool = pool
+        self._node = node
+        self._tenant = tenant
+
+    async def hold(self, listener: str) -> int | None:
+        found = await self._pool.fetch(say.HOLD_LISTENER, self._values(listener))
+        return found[0][0] if found else None
+
+    async def advance(self, listener: str, offset: int) -> None:
+        values = {**self._values(listener), "reached": offset}
+        if not await self._pool.fetch(say.ADVANCE_LISTENER, values):
+            raise Fenced
+
+    async def let_go(self, listener: str) -> None:
+        await self._pool.fetch(shared(LEAVE_LISTENER), self._values(listener))
+
+    def _values(self, listener: str) -> dict[str, Any]:
+        node = self._node()
+        return {
+            "whose": self._tenant,
+            "which": listener,
+            "me": node.name,
+            "holder": node.epoch,
+        }

@@ -1,0 +1,83 @@
+"""Which schema a PostgreSQL database has, and the way to the newest, one node at a time."""
+
+from collections.abc import Awaitable, Callable
+from urllib.parse import urlsplit
+
+import asyncpg
+
+from bot.errors import ConfigError
+from bot.store.migrate import Schema, check
+from bot.store.tables import VERSION
+
+Connect = Callable[[], Awaitable[asyncpg.Connection]]
+
+_LOCK = 0x7061726C6579
+"""An advisory lock of our own ("parley"): nodes that start together migrate one after the other."""
+
+
+async def migrate_postgres(connect: Connect, url: str) -> None:
+    """Make or update the tables; a database that is up to date costs two small reads.
+
+    Raises:
+        ConfigError: the tables were written by a Parley too new for this one.
+    """
+    schema = await _schema(connect)
+    if schema is not None:
+        check(schema, place_of(url))
+        if schema.version >= VERSION:
+            return
+    await _upgrade(connect)
+
+
+async def check_postgres(connect: Connect, url: str) -> None:
+    """For commands that only look.
+
+    Raises:
+        ConfigError: the tables are too old or too new for this code.
+    """
+    schema = await _schema(connect)
+    if schema is None or schema.version < VERSION:
+        raise ConfigError(
+            f"database: {place_of(url)} is not up to date; run `parley migrate` first"
+        )
+    check(schema, place_of(url))
+
+
+def place_of(url: str) -> str:
+    """The database's name and server as an operator may read them, without user and password."""
+    parts = urlsplit(url)
+    return f"{parts.path.removeprefix('/')} at {parts.hostname or 'this machine'}"
+
+
+async def _schema(connect: Connect) -> Schema | None:
+    connection = await connect()
+    try:
+        if await connection.fetchval("SELECT to_regclass('schema_version')") is None:
+            return None
+        return Schema(
+            *await connection.fetchrow("SELECT version, readable_from FROM schema_version")
+        )
+    finally:
+        await connection.close()
+
+
+async def _upgrade(connect: Connect) -> None:
+    # Most of a second to import, and hardly ever needed.
+    from sqlalchemy import Connection, text  # noqa: PLC0415
+    from sqlalchemy.ext.asyncio import create_async_engine  # noqa: PLC0415
+    from sqlalchemy.pool import NullPool  # noqa: PLC0415
+
+    from bot.store.migrations.run import upgrade  # noqa: PLC0415
+
+    def run(connection: Connection) -> None:
+        connection.execute(text("SET LOCAL statement_timeout = 0"))
+        connection.execute(text("SET LOCAL lock_timeout = 0"))
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+        upgrade(connection)
+
+    engine = create_async_engine("postgresql+asyncpg://", async_creator=connect, poolclass=NullPool)
+    try:
+        async with engine.begin() as connection:
+            await connection.run_sync(run)
+    finally:
+        await engine.dispose()

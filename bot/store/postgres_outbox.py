@@ -1,0 +1,72 @@
+"""The outbox and the slots on PostgreSQL."""
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from bot.domain.conversation import ConversationId
+from bot.domain.message import Sent
+from bot.domain.records import Claim, OutboxRow, OutboxState
+from bot.errors import Fenced
+from bot.store import statements_postgres_turns as say
+from bot.store.codec import encode_sent
+from bot.store.postgres_room import PostgresRoom, held, plain
+from bot.store.reading import outbox_row
+from bot.store.statements_postgres import FREE_NOW
+from bot.store.times import FOREVER, to_micros
+
+
+class PostgresOutbox(PostgresRoom):
+    async def take(self, claim: Claim, row: OutboxRow) -> OutboxRow:
+        values = {**held(claim), **_key(row)}
+        found = await self._pool.fetch(say.TAKE, values)
+        if not found:
+            # Taken by a slot, expired or dropped since the head was read. A holder that is
+            # refused lets go of the lane without a word: it is given back here.
+            await self._pool.fetch(FREE_NOW, values)
+            self._lost(claim)
+            raise Fenced
+        return replace(row, state=OutboxState.SENDING, attempts=found[0][0])
+
+    async def sent(self, claim: Claim, row: OutboxRow, sent: Sent) -> None:
+        await self._write(claim, say.SENT, {**_key(row), "sent": encode_sent(sent)})
+
+    async def put_back(
+        self, claim: Claim, row: OutboxRow, *, due_at: datetime, error: str, repeat: bool = False
+    ) -> None:
+        changes = {"due": to_micros(due_at), "why": plain(error), "more": int(repeat)}
+        await self._change(claim, row, OutboxState.QUEUED, changes)
+
+    async def hold(self, claim: Claim, row: OutboxRow, *, until: datetime | None) -> None:
+        await self._change(claim, row, OutboxState.HELD, {"due": to_micros(until or FOREVER)})
+
+    async def bury(self, claim: Claim, row: OutboxRow, *, error: str) -> None:
+        await self._change(claim, row, OutboxState.DEAD, {"why": plain(error)})
+
+    async def take_for_slot(
+        self, conversation: ConversationId, slot: int, closes_at: datetime
+    ) -> OutboxRow | None:
+        values = {"conversation": conversation, "slot": slot, "until": to_micros(closes_at)}
+        rows = await self._pool.fetch(say.TAKE_FOR_SLOT, values)
+        return outbox_row(rows[0]) if rows else None
+
+    async def slot_replied(self, row: OutboxRow, slot: int, outcome: Sent | None) -> None:
+        values = {"conversation": row.conversation, **_key(row), "slot": slot}
+        if outcome is None:
+            await self._pool.fetch(say.SLOT_UNKNOWN, values)
+        else:
+            await self._pool.fetch(say.SLOT_SENT, {**values, "sent": encode_sent(outcome)})
+
+    async def close_slot(self, slot: int) -> None:
+        await self._pool.fetch(say.CLOSE_SLOT, {"slot": slot})
+
+    async def _change(
+        self, claim: Claim, row: OutboxRow, state: OutboxState, changes: dict[str, Any]
+    ) -> None:
+        """Change a row unless it was sent or given up meanwhile: both are final."""
+        values = {"becomes": state.value, "due": None, "why": None, "more": 0, **changes}
+        await self._write(claim, say.CHANGE, {**_key(row), **values})
+
+
+def _key(row: OutboxRow) -> dict[str, Any]:
+    return {"turn": row.turn, "piece": row.piece}

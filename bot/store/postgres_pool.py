@@ -1,0 +1,189 @@
+"""The connections to PostgreSQL: a few, taken one statement at a time, never left in doubt.
+
+Ours instead of the driver's: that one spends as much time on lending a connection as on the
+statement, and waits without limit for a cancelled statement of a server that is gone.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+
+from bot.errors import ParleyError, Transient
+from bot.store.postgres_errors import FAILURES, translate
+from bot.store.postgres_sql import Query
+
+MOST = 10
+PATIENCE = 10.0
+"""Seconds that a statement, a new connection or the wait for a free one may take."""
+
+Row = Sequence[Any]
+
+_SET_UP = """
+SELECT set_config('application_name', 'parley', false),
+  set_config('default_transaction_isolation', 'read committed', false),
+  -- Our statements are small; compiling them costs more than running them.
+  set_config('jit', 'off', false),
+  -- A node that is stopped in mid-transaction must not hold a lane's row for ever.
+  set_config('idle_in_transaction_session_timeout', '10s', false),
+  set_config('lock_timeout', '10s', false),
+  set_config('statement_timeout', '60s', false),
+  -- Accepted means stored, whatever the server's default is.
+  set_config('synchronous_commit', coalesce(nullif(current_setting('synchronous_commit'), 'off'),
+    'on'), false)
+"""
+
+
+class Pool:
+    """At most `most` connections; the one used last is used next."""
+
+    def __init__(self, url: str, *, most: int = MOST, patience: float = PATIENCE) -> None:
+        self._url = url
+        self._patience = patience
+        self._room = asyncio.Semaphore(most)
+        self._idle: list[asyncpg.Connection] = []
+        self._lent: set[asyncpg.Connection] = set()
+        self._open = False
+
+    async def open(self) -> None:
+        """Make the first connection. Raises what the driver raises."""
+        connection = await self.connect()
+        self._open = True
+        self._idle.append(connection)
+
+    async def close(self) -> None:
+        """Say goodbye on every idle connection; one that is in use is cut off."""
+        self._open = False
+        for connection in self._lent:
+            connection.terminate()
+        while self._idle:
+            connection = self._idle.pop()
+            try:
+                await connection.close(timeout=self._patience)
+            except FAILURES:
+                connection.terminate()
+
+    async def connect(self) -> asyncpg.Connection:
+        """A connection of its own, as all of them are. Raises what the driver raises."""
+        connection = await asyncpg.connect(
+            self._url,
+            timeout=self._patience,
+            command_timeout=self._patience,
+            statement_cache_size=256,
+            max_cached_statement_lifetime=0,
+        )
+        try:
+            await connection.fetchrow(_SET_UP)
+        except BaseException:
+            connection.terminate()
+            raise
+        return connection
+
+    async def fetch(
+        self, query: Query, values: Mapping[str, Any], *, within: float | None = None
+    ) -> list[Row]:
+        """Run one statement as a transaction of its own, in one round trip.
+
+        Raises:
+            Transient: the database cannot do it now; whether it was done is not known.
+            Permanent: it never will as asked.
+        """
+        connection = await self._take()
+        try:
+            rows: list[Row] = await connection.fetch(
+                query.text, *query.arguments(values), timeout=within
+            )
+        except BaseException as error:
+            self._give_up(connection, error)
+            if isinstance(error, FAILURES):
+                raise translate(error) from error
+            raise
+        self._put(connection)
+        return rows
+
+    @asynccontextmanager
+    async def transaction(self) -> "AsyncIterator[Transaction]":
+        """Several statements that happen together or not at all.
+
+        Raises:
+            Transient: the database cannot do it now; whether it was done is not known.
+            Permanent: it never will as asked.
+        """
+        connection = await self._take()
+        try:
+            async with connection.transaction():
+                yield Transaction(connection)
+        except BaseException as error:
+            self._give_up(connection, error)
+            if isinstance(error, FAILURES):
+                raise translate(error) from error
+            raise
+        self._put(connection)
+
+    async def _take(self) -> asyncpg.Connection:
+        await self._enter()
+        try:
+            connection = self._pick() or await self.connect()
+        except BaseException as error:
+            self._room.release()
+            if isinstance(error, FAILURES):
+                raise translate(error) from error
+            raise
+        self._lent.add(connection)
+        return connection
+
+    async def _enter(self) -> None:
+        if not self._room.locked():
+            await self._room.acquire()
+            return
+        try:
+            async with asyncio.timeout(self._patience):
+                await self._room.acquire()
+        except TimeoutError as error:
+            raise Transient("every connection to the database is busy") from error
+
+    def _pick(self) -> asyncpg.Connection | None:
+        if not self._open:
+            raise Transient("the store is closed")
+        while self._idle:
+            connection = self._idle.pop()
+            if not connection.is_closed():
+                return connection
+        return None
+
+    def _put(self, connection: asyncpg.Connection) -> None:
+        self._lent.discard(connection)
+        if self._open:
+            self._idle.append(connection)
+        else:
+            connection.terminate()
+        self._room.release()
+
+    def _give_up(self, connection: asyncpg.Connection, error: BaseException) -> None:
+        """Keep a connection only where the server has said that the statement is over."""
+        over = isinstance(error, asyncpg.PostgresError | ParleyError)
+        if over and not connection.is_closed() and not connection.is_in_transaction():
+            self._put(connection)
+            return
+        connection.terminate()
+        self._lent.discard(connection)
+        self._room.release()
+
+
+class Transaction:
+    """Runs statements inside one."""
+
+    def __init__(self, connection: asyncpg.Connection) -> None:
+        self._connection = connection
+
+    async def fetch(self, query: Query, values: Mapping[str, Any]) -> list[Row]:
+        """All rows of a statement."""
+        rows: list[Row] = await self._connection.fetch(query.text, *query.arguments(values))
+        return rows
+
+    async def change(self, query: Query, values: Mapping[str, Any]) -> int:
+        """How many rows a statement changed."""
+        done: str = await self._connection.execute(query.text, *query.arguments(values))
+        return int(done.rpartition(" ")[2])

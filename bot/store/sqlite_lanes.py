@@ -1,0 +1,186 @@
+"""Leases, claims and the head of a lane on SQLite."""
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from bot.domain.conversation import ConversationId, InboundId, Step, Turn
+from bot.domain.records import Approval, Claim, Head, Node, OutboxRow, Waiting
+from bot.errors import Fenced
+from bot.store import statements
+from bot.store.codec import decode_inbound, decode_refusal, decode_sent, decode_step, decode_turn
+from bot.store.reading import approval_of, conversation_of, outbox_row, session_of
+from bot.store.sqlite_room import SqliteRoom, held
+from bot.store.times import from_micros, micros_of, to_micros
+
+HEAD_LIMIT = 200
+"""The most waiting messages that one look at a lane reads."""
+
+SLOT_GRACE = 2_000_000
+"""How long (µs) after its slot closed a piece may still be reported."""
+
+_ABANDONED_EVERY = 1_000_000
+"""How often (µs) a claim looks for lanes whose holder died: that walks over all held lanes."""
+
+
+class SqliteLanes(SqliteRoom):
+    async def join(self, name: str, lease: timedelta) -> Node:
+        values = {
+            "name": name,
+            "epoch": 1,
+            "alive_until": self._now() + micros_of(lease.total_seconds()),
+        }
+
+        def write(db: sqlite3.Connection) -> int:
+            ((epoch,),) = db.execute(statements.JOIN, values).fetchall()
+            self._abandoned_at = 0
+            return int(epoch)
+
+        return Node(name, await self._writer.run(write))
+
+    async def renew(self, node: Node, lease: timedelta) -> bool:
+        now = self._now()
+        values = {**_me(node), "now": now, "until": now + micros_of(lease.total_seconds())}
+        return await self._writer.run(
+            lambda db: bool(db.execute(statements.RENEW, values).rowcount)
+        )
+
+    async def rejoin(self, node: Node, lease: timedelta) -> Node | None:
+        values = {**_me(node), "until": self._now() + micros_of(lease.total_seconds())}
+
+        def write(db: sqlite3.Connection) -> Node | None:
+            found = db.execute(statements.REJOIN, values).fetchall()
+            self._abandoned_at = 0
+            return Node(node.name, found[0][0]) if found else None
+
+        return await self._writer.run(write)
+
+    async def leave(self, node: Node) -> None:
+        def write(db: sqlite3.Connection) -> None:
+            db.execute(statements.LEAVE, _me(node))
+            self._abandoned_at = 0
+
+        await self._writer.run(write)
+
+    async def claim(self, node: Node, limit: int) -> Sequence[Claim]:
+        now = self._now()
+
+        def write(db: sqlite3.Connection) -> list[Claim]:
+            values = {**_me(node), "now": now, "limit": limit}
+            if not db.execute(statements.IS_ALIVE, values).fetchall():
+                return []
+            due = self._abandoned(db, values) + db.execute(statements.DUE, values).fetchall()
+            claims = []
+            for (conversation,) in due[:limit]:
+                taken = {**_me(node), "conversation": conversation}
+                ((fence,),) = db.execute(statements.TAKE_LANE, taken).fetchall()
+                claims.append(Claim(conversation, node, fence))
+            return claims
+
+        return await self._writer.run(write)
+
+    async def claim_one(self, node: Node, conversation: ConversationId) -> Claim | None:
+        values = {**_me(node), "conversation": conversation, "now": self._now()}
+
+        def write(db: sqlite3.Connection) -> Claim | None:
+            found = db.execute(statements.CLAIM_ONE, values).fetchall()
+            return Claim(conversation, node, found[0][0]) if found else None
+
+        return await self._writer.run(write)
+
+    async def head(self, claim: Claim) -> Head:
+        now = self._now()
+        found = self._read(statements.HEAD, {**held(claim), "now": now})
+        if not found:
+            raise Fenced
+        row = found[0]
+        last, closes_at, thinking, unsent, asked = row[8:13]
+        conversation = conversation_of(row[:8])
+        turn, steps = self._unfinished(claim) if thinking else (None, ())
+        outbox, taken_until = self._unsent(claim) if unsent else ((), None)
+        waiting = self._waiting(claim)
+        session = session_of(claim.conversation, row[13:])
+        return Head(
+            conversation=conversation,
+            now=from_micros(now),
+            next_message=last + 1,
+            session=session,
+            turn=turn,
+            steps=steps,
+            waiting=waiting,
+            outbox=outbox,
+            approval=self._approval(claim, waiting, now) if asked else None,
+            slot_closes_at=_latest(closes_at, taken_until, now),
+        )
+
+    async def release(self, claim: Claim, *, wake_at: datetime | None = None) -> bool:
+        values = {**held(claim), "wake": None if wake_at is None else to_micros(wake_at)}
+
+        def write(db: sqlite3.Connection) -> bool:
+            if db.execute(statements.GIVE_BACK, values).rowcount:
+                return True
+            if db.execute(statements.LOOK_AGAIN, values).rowcount:
+                return False
+            raise Fenced
+
+        return await self._writer.run(write)
+
+    async def wake_up_in(self) -> float | None:
+        ((wake_at,),) = self._read(statements.NEXT_WAKE, {})
+        return None if wake_at is None else max(0, wake_at - self._now()) / 1_000_000
+
+    def _abandoned(self, db: sqlite3.Connection, values: dict[str, Any]) -> list[Any]:
+        """Lanes whose holder died: whether or not anything woke them, something was begun."""
+        if values["now"] - self._abandoned_at < _ABANDONED_EVERY:
+            return []
+        self._abandoned_at = values["now"]
+        found = db.execute(statements.ABANDONED, values).fetchall()
+        if len(found) == values["limit"]:
+            self._abandoned_at = 0
+        return found
+
+    def _unfinished(self, claim: Claim) -> tuple[Turn | None, tuple[Step, ...]]:
+        where = {"conversation": claim.conversation}
+        found = self._read(statements.HEAD_TURN, where)
+        if not found:
+            return None, ()
+        id, body, draft = min(found)
+        steps = self._read(statements.HEAD_STEPS, {**where, "which": id})
+        turn = replace(decode_turn(body), draft=decode_sent(draft))
+        return turn, tuple(decode_step(text) for (text,) in steps)
+
+    def _unsent(self, claim: Claim) -> tuple[tuple[OutboxRow, ...], int | None]:
+        found = self._read(statements.HEAD_OUTBOX, {"conversation": claim.conversation})
+        taken = [row[-1] + SLOT_GRACE for row in found if row[-1] is not None]
+        return tuple(outbox_row(row) for row in found), max(taken, default=None)
+
+    def _waiting(self, claim: Claim) -> tuple[Waiting, ...]:
+        values = {"conversation": claim.conversation, "limit": HEAD_LIMIT}
+        return tuple(
+            Waiting(
+                InboundId(id), decode_inbound(body), from_micros(received), decode_refusal(refusal)
+            )
+            for id, body, received, refusal in self._read(statements.HEAD_WAITING, values)
+        )
+
+    def _approval(self, claim: Claim, waiting: Sequence[Waiting], now: int) -> Approval | None:
+        """The open question of whoever wrote first among those who were asked."""
+        found = self._read(
+            statements.HEAD_APPROVALS, {"conversation": claim.conversation, "now": now}
+        )
+        asked = {row[0]: approval_of(claim.conversation, row) for row in found}
+        answers = [
+            asked[row.inbound.sender.id] for row in waiting if row.inbound.sender.id in asked
+        ]
+        return next(iter(answers or asked.values()), None)
+
+
+def _me(node: Node) -> dict[str, Any]:
+    return {"node": node.name, "holder": node.epoch}
+
+
+def _latest(closes_at: int | None, taken_until: int | None, now: int) -> datetime | None:
+    latest = max(closes_at or 0, taken_until or 0)
+    return from_micros(latest) if latest > now else None

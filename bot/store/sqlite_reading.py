@@ -1,0 +1,127 @@
+"""Windows, pages and what an operator asks for, on SQLite."""
+
+import sqlite3
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from bot.domain.address import Address, Sender
+from bot.domain.conversation import Conversation, ConversationId, TurnId
+from bot.domain.message import Message
+from bot.domain.records import Entry, OutboxRow, OutboxState, Signal, SignalKind, UsageRow
+from bot.store import statements, statements_upkeep
+from bot.store.codec import decode_inbound, decode_message
+from bot.store.names import parse, person_of, place_of
+from bot.store.reading import conversation_of, outbox_row
+from bot.store.sqlite_room import SqliteRoom
+from bot.store.times import to_micros
+
+_NEWEST = 2**62
+
+
+class SqliteReading(SqliteRoom):
+    async def window(
+        self, conversation: ConversationId, *, first: int, limit: int
+    ) -> Sequence[Message]:
+        if limit < 1:
+            return []
+        known = self._windows.get(conversation, first, limit)
+        if known is not None:
+            return known
+        found = self._read(
+            statements.WINDOW, {"conversation": conversation, "begin": first, "limit": limit}
+        )
+        messages = [decode_message(body) for (body,) in reversed(found)]
+        self._windows.put(conversation, first, limit, messages)
+        return messages
+
+    async def page(
+        self, tenant: str, address: Address, *, before: int | None, limit: int
+    ) -> Sequence[Entry]:
+        conversation = await self.conversation(tenant, address)
+        if conversation is None or limit < 1:
+            return []
+        where = {
+            "conversation": conversation.id,
+            "before": _NEWEST if before is None else before,
+            "limit": limit,
+        }
+        entries = [_entry(row) for row in reversed(self._read(statements_upkeep.PAGE, where))]
+        if before is None:
+            waiting = self._read(statements_upkeep.PAGE_WAITING, where)
+            entries += [_waiting_entry(row) for row in waiting]
+        return entries
+
+    async def said_by(self, tenant: str, sender: str, limit: int = 1000) -> Sequence[Entry]:
+        values = {"tenant": tenant, "who": sender, "limit": limit}
+
+        def look(db: sqlite3.Connection) -> list[Entry]:
+            said = db.execute(statements_upkeep.SAID_BY, values).fetchall()
+            waiting = db.execute(statements_upkeep.WAITING_BY, values).fetchall()
+            return [_entry(row) for row in reversed(said)] + [
+                _waiting_entry(row) for row in waiting
+            ]
+
+        entries = sorted(await self._scan(look), key=lambda entry: entry.message.sent_at)
+        return entries[-limit:]
+
+    async def conversation(self, tenant: str, address: Address) -> Conversation | None:
+        found = self._read(
+            statements_upkeep.FIND_CONVERSATION, {"tenant": tenant, "address": place_of(address)}
+        )
+        return conversation_of(found[0]) if found else None
+
+    async def usage(
+        self, *, conversation: ConversationId, sender: str | None, since: datetime
+    ) -> UsageRow:
+        values: dict[str, Any] = {
+            "conversation": conversation,
+            "since": to_micros(since),
+            "who": sender,
+            "whole": None,
+        }
+
+        def look(db: sqlite3.Connection) -> UsageRow:
+            if sender is not None:
+                ((place,),) = db.execute(statements_upkeep.ADDRESS_OF, values).fetchall()
+                values["whole"] = person_of(parse(place), Sender(sender))
+            ((turns, taken, given),) = db.execute(statements_upkeep.USAGE, values).fetchall()
+            return UsageRow(turns, taken, given)
+
+        return await self._scan(look)
+
+    async def outbox_rows(
+        self, states: Sequence[OutboxState], limit: int = 100
+    ) -> Sequence[OutboxRow]:
+        def look(db: sqlite3.Connection) -> list[OutboxRow]:
+            return [
+                outbox_row(row)
+                for state in states
+                for row in db.execute(
+                    statements_upkeep.OUTBOX_IN_STATE[state.value], {"limit": limit}
+                ).fetchall()
+            ]
+
+        rows = await self._scan(look)
+        return sorted(rows, key=lambda row: (row.created_at, row.turn, row.piece))[:limit]
+
+    async def signals(self, after: int, limit: int = 100) -> Sequence[Signal]:
+        found = self._read(statements_upkeep.SIGNALS, {"after": after, "limit": limit})
+        return [
+            Signal(id, ConversationId(conversation), SignalKind(kind), body)
+            for id, conversation, kind, body in found
+        ]
+
+    async def get_setting(self, name: str) -> str | None:
+        found = self._read(statements_upkeep.GET_SETTING, {"which": name})
+        return found[0][0] if found else None
+
+
+def _entry(row: Sequence[Any]) -> Entry:
+    body, address, event_key, turn = row
+    return Entry(decode_message(body), parse(address), event_key, TurnId(turn))
+
+
+def _waiting_entry(row: Sequence[Any]) -> Entry:
+    body, address, event_key = row
+    return Entry(decode_inbound(body).message, parse(address), event_key, waiting=True)

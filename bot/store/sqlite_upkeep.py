@@ -1,0 +1,244 @@
+"""Sessions, retention and the operator's side of the outbox, on SQLite."""
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from bot.domain.conversation import ConversationId, Ending, Session, TurnId
+from bot.domain.records import (
+    Claim,
+    IdleRule,
+    Node,
+    OutboxRow,
+    OutboxState,
+    Retention,
+    SignalKind,
+    StoreHealth,
+    Swept,
+)
+from bot.store import statements_upkeep as say
+from bot.store.reading import outbox_row
+from bot.store.sqlite_room import SqliteRoom, owner
+from bot.store.statements import DROP_TEXTS, LIMIT, WAKE_AT, sql
+from bot.store.times import micros_of, to_micros
+
+SIGNALS_LAST = micros_of(3600)
+TICKS_LAST = micros_of(7 * 86400)
+
+
+class SqliteSessions(SqliteRoom):
+    async def end_session(self, claim: Claim, session: Session, by: Ending) -> None:
+        values = {
+            "conversation": claim.conversation,
+            "which": session.n,
+            "how": by.value,
+            "now": self._now(),
+        }
+
+        def write(db: sqlite3.Connection) -> None:
+            owner(db, claim)
+            db.execute(say.END_SESSION, values)
+
+        await self._writer.run(write)
+
+    async def sweep(self, rules: Sequence[IdleRule], limit: int = 1000) -> Sequence[Swept]:
+        if not rules:
+            return []
+        now = self._now()
+        shortest = min(micros_of(rule.idle_seconds) for rule in rules)
+        resting = say.OPEN_SESSIONS.where(say.rested(rules, now)).limit(LIMIT)
+        text = sql(resting, by=("session", "ix_session_open"))
+        values = {**resting.compile().params, "before": now - shortest, "limit": limit}
+        # Found beside the loop; each is asked again when it is ended, in case it woke up.
+        found = await self._scan(lambda db: db.execute(text, values).fetchall())
+
+        def write(db: sqlite3.Connection) -> list[Swept]:
+            return [
+                Swept(ConversationId(where), tenant, n)
+                for where, n, active_at, tenant in found
+                if db.execute(
+                    say.SWEEP,
+                    {
+                        "conversation": where,
+                        "which": n,
+                        "how": Ending.IDLE.value,
+                        "now": now,
+                        "before": active_at,
+                    },
+                ).rowcount
+            ]
+
+        return await self._writer.run(write) if found else []
+
+
+class SqliteUpkeep(SqliteRoom):
+    async def retain(self, rules: Retention) -> Mapping[str, int]:
+        now = self._now()
+        retain = now - micros_of(rules.retain_seconds)
+        journal = {"before": now - micros_of(rules.journal_seconds), "limit": rules.batch}
+        lines = {"before": retain, "limit": rules.batch}
+        keys = {"before": now - micros_of(rules.keys_seconds), "limit": rules.batch}
+        turns, old = await self._scan(lambda db: _old_lines(db, lines))
+
+        def write(db: sqlite3.Connection) -> dict[str, int]:
+            for where in {where for where, _ in old}:
+                db.execute(say.RAISE_FLOOR, {"conversation": where})
+            db.executemany(say.DROP_MESSAGE, _named(old))
+            db.executemany(say.DROP_TURN, _named(turns))
+            db.execute(say.FORGET_SUMMARIES, lines)
+            for statement, lasts in (
+                (say.DROP_TICKS, TICKS_LAST),
+                (say.DROP_SLOTS, SIGNALS_LAST),
+                (say.DROP_QUESTIONS, SIGNALS_LAST),
+            ):
+                db.execute(statement, {"before": now - lasts})
+            return {
+                "inbox": db.execute(say.BARE_INBOX, journal).rowcount,
+                "outbox": db.execute(say.BARE_SENT, journal).rowcount
+                + db.execute(say.BARE_DEAD, lines).rowcount,
+                "messages": len(old),
+                "turns": len(turns),
+                "keys": db.execute(say.DROP_INBOX, keys).rowcount
+                + db.execute(say.DROP_OUTBOX, keys).rowcount,
+                "signals": db.execute(say.DROP_SIGNALS, {"before": now - SIGNALS_LAST}).rowcount,
+            }
+
+        counts = await self._writer.run(write)
+        await self._writer.run(_shrink, alone=True)
+        for where in {where for where, _ in old}:
+            self._windows.drop(ConversationId(where))
+        return counts
+
+    async def expire_outbox(self, hold: timedelta, limit: int = 1000) -> Sequence[OutboxRow]:
+        now = self._now()
+        values = {"now": now, "before": now - hold // timedelta(microseconds=1), "limit": limit}
+
+        def write(db: sqlite3.Connection) -> list[OutboxRow]:
+            rows = [outbox_row(row) for row in db.execute(say.FIND_EXPIRED, values).fetchall()]
+            db.executemany(say.EXPIRE, [{**_key(row), "now": now} for row in rows])
+            return [replace(row, state=OutboxState.DEAD, error="expired") for row in rows]
+
+        return await self._writer.run(write)
+
+    async def repair(self) -> int:
+        now = self._now()
+        found = await self._scan(lambda db: db.execute(say.SLEEPING).fetchall())
+        if not found:
+            return 0
+
+        def write(db: sqlite3.Connection) -> int:
+            return sum(
+                db.execute(say.WAKE_SLEEPING, {"conversation": where, "now": now}).rowcount
+                for (where,) in found
+            )
+
+        return await self._writer.run(write)
+
+    async def health(self) -> StoreHealth:
+        def look(db: sqlite3.Connection) -> StoreHealth:
+            ((waiting,),) = db.execute(say.COUNT_WAITING).fetchall()
+            ((dead,),) = db.execute(say.COUNT_DEAD).fetchall()
+            counts = dict(db.execute(say.COUNT_UNSENT).fetchall())
+            ((counts["dead"],),) = db.execute(say.COUNT_BURIED).fetchall()
+            ((pages,),) = db.execute("PRAGMA page_count").fetchall()
+            ((size,),) = db.execute("PRAGMA page_size").fetchall()
+            return StoreHealth(
+                waiting=waiting,
+                outbox=tuple(
+                    (state.value, counts.get(state.value, 0))
+                    for state in OutboxState
+                    if state is not OutboxState.SENT
+                ),
+                dead=dead,
+                size_bytes=pages * size,
+            )
+
+        return await self._scan(look)
+
+    async def outbox_retry(self, conversation: ConversationId, turn: TurnId, piece: int) -> bool:
+        values = {"conversation": conversation, "which": turn, "nth": piece, "now": self._now()}
+
+        def write(db: sqlite3.Connection) -> bool:
+            if not db.execute(say.RETRY, values).rowcount:
+                return False
+            db.execute(WAKE_AT, values)
+            return True
+
+        return await self._writer.run(write)
+
+    async def outbox_drop(self, conversation: ConversationId, turn: TurnId, piece: int) -> bool:
+        values = {"conversation": conversation, "which": turn, "nth": piece}
+        return await self._writer.run(lambda db: bool(db.execute(say.DROP, values).rowcount))
+
+    async def put_setting(self, name: str, value: str) -> str:
+        def write(db: sqlite3.Connection) -> str:
+            db.execute(say.ADD_SETTING, {"name": name, "value": value})
+            ((kept,),) = db.execute(say.GET_SETTING, {"which": name}).fetchall()
+            return str(kept)
+
+        return await self._writer.run(write)
+
+    async def put_signal(
+        self, conversation: ConversationId, kind: SignalKind, body: str = ""
+    ) -> None:
+        now = self._now()
+
+        def write(db: sqlite3.Connection) -> None:
+            where = {"conversation": conversation}
+            if kind is SignalKind.TEXT:
+                # Only the newest text of a turn is of use.
+                db.execute(DROP_TEXTS, where)
+            for tenant, shard in db.execute(say.OWNER_OF, where).fetchall():
+                signal = {"kind": kind.value, "body": body, "created_at": now}
+                place = {"conversation_id": conversation, "tenant": tenant, "shard": shard}
+                db.execute(say.ADD_SIGNAL, {**place, **signal})
+
+        await self._writer.run(write)
+
+    async def claim_tick(self, job: str, scheduled_at: datetime, node: Node) -> bool:
+        at = to_micros(scheduled_at)
+        row = {"job": job, "scheduled_at": at, "node": node.name, "epoch": node.epoch}
+        again = {
+            "which": job,
+            "at": at,
+            "me": node.name,
+            "holder": node.epoch,
+            "now": self._now(),
+        }
+
+        def write(db: sqlite3.Connection) -> bool:
+            first = db.execute(say.ADD_TICK, row).rowcount
+            return bool(first or db.execute(say.TAKE_TICK, again).rowcount)
+
+        return await self._writer.run(write)
+
+    async def tick_done(self, job: str, scheduled_at: datetime) -> None:
+        values = {"which": job, "at": to_micros(scheduled_at), "now": self._now()}
+        await self._writer.run(lambda db: db.execute(say.TICK_DONE, values).rowcount)
+
+
+def _shrink(db: sqlite3.Connection) -> None:
+    """Give some of the freed pages back to the disk."""
+    db.execute("PRAGMA incremental_vacuum(1000)").fetchall()
+
+
+def _old_lines(
+    db: sqlite3.Connection, values: Mapping[str, int]
+) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+    """Turns that ended long ago, and the transcript's entries that they wrote."""
+    turns = db.execute(say.OLD_TURNS, values).fetchall()
+    entries = [
+        (where, seq)
+        for where, turn in turns
+        for (seq,) in db.execute(say.OLD_MESSAGES, {"conversation": where, "which": turn})
+    ]
+    return turns, entries
+
+
+def _named(keys: Sequence[tuple[int, int]]) -> list[dict[str, int]]:
+    return [{"conversation": where, "which": which} for where, which in keys]
+
+
+def _key(row: OutboxRow) -> dict[str, int]:
+    return {"conversation": row.conversation, "which": row.turn, "nth": row.piece}

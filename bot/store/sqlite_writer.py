@@ -1,0 +1,220 @@
+"""The one thread that writes to SQLite: it commits what is queued and never waits for company.
+
+What arrives while a commit is being written to disk is the next group. An operation is a small
+function that runs inside its group's transaction; it refuses (raises `ParleyError`) before it has
+written, so that a refusal costs its group nothing. An operation that the database itself refuses
+is run again alone: it cannot take its group down either.
+"""
+
+import asyncio
+import sqlite3
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from typing import Any, TypeVar
+
+from bot.errors import ParleyError, Transient
+from bot.store.sqlite_file import is_our_mistake, translate
+
+GROUP = 256
+"""The most operations in one commit, so that the first of them does not wait too long."""
+
+KEPT = 10_000
+"""The most operations that nobody waits for which a failing disk may let pile up."""
+
+RETRY_SECONDS = 0.5
+"""How long the writer waits for company before it tries again what a failing disk refused."""
+
+_CLOSED = "the store is closed"
+_MISTAKES = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+
+_T = TypeVar("_T")
+Operation = Callable[[sqlite3.Connection], _T]
+
+
+@dataclass(slots=True, eq=False)
+class _Job:
+    """`future` is None where nobody waits; `alone` runs outside of any transaction."""
+
+    operation: Operation[Any]
+    future: "asyncio.Future[Any] | None" = None
+    alone: bool = False
+    value: Any = None
+    error: Exception | None = None
+
+
+class Writer:
+    """Runs operations in the order in which they were given."""
+
+    def __init__(
+        self, connect: Callable[[], sqlite3.Connection], *, rolled_back: Callable[[], None]
+    ) -> None:
+        self._connect = connect
+        self._rolled_back = rolled_back
+        self._queue: SimpleQueue[_Job | None] = SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._db: sqlite3.Connection | None = None
+        self._stopped = True
+
+    def start(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._stopped = False
+        self._thread = threading.Thread(target=self._serve, name="sqlite-writer", daemon=True)
+        self._thread.start()
+
+    async def close(self) -> None:
+        """Commit what is queued, then stop."""
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            self._stopped = True
+            self._queue.put(None)
+            await asyncio.to_thread(thread.join)
+
+    async def run(self, operation: Operation[_T], *, alone: bool = False) -> _T:
+        """Its result, once it is on disk.
+
+        Raises:
+            Transient: the disk would not take it; nothing was written.
+        """
+        if self._loop is None or self._stopped:
+            raise Transient(_CLOSED)
+        future: asyncio.Future[_T] = self._loop.create_future()
+        self._queue.put(_Job(operation, future, alone))
+        return await future
+
+    def post(self, operation: Operation[object]) -> None:
+        """Write it before everything that is given later; nobody waits for it."""
+        if self._stopped:
+            raise Transient(_CLOSED)
+        self._queue.put(_Job(operation))
+
+    # ---- on the writer's thread ----------------------------------------------------------
+
+    def _serve(self) -> None:
+        kept: list[_Job] = []
+        going_on = True
+        try:
+            while going_on:
+                group, going_on = self._gather(kept)
+                kept = self._commit(group) if group else []
+        finally:
+            self._stopped = True
+            self._refuse_the_rest()
+            if self._db is not None:
+                self._db.close()
+
+    def _gather(self, kept: list[_Job]) -> tuple[list[_Job], bool]:
+        """What is queued now, after what a failing disk refused; False at the end."""
+        group, full = kept, len(kept) + GROUP
+        try:
+            job = self._queue.get(timeout=RETRY_SECONDS if kept else None)
+            while job is not None:
+                group.append(job)
+                if job.alone or len(group) >= full:
+                    return group, True
+                job = self._queue.get_nowait()
+        except Empty:
+            return group, True
+        return group, False
+
+    def _commit(self, group: list[_Job]) -> list[_Job]:
+        """The jobs that nobody waits for and that have to be tried again."""
+        alone = group.pop() if group[-1].alone else None
+        kept = self._try(group) if group else []
+        if alone is not None:
+            self._run_alone(alone)
+        return kept
+
+    def _try(self, group: list[_Job]) -> list[_Job]:
+        try:
+            self._transaction(group)
+        except sqlite3.Error as error:
+            self._roll_back()
+            if is_our_mistake(error):
+                return self._one_by_one(group, error)
+            return self._give_up(group, error)
+        except (ParleyError, *_MISTAKES) as error:
+            self._roll_back()
+            return self._one_by_one(group, error)
+        self._resolve(group)
+        return []
+
+    def _transaction(self, group: list[_Job]) -> None:
+        db = self._connection()
+        db.execute("BEGIN IMMEDIATE")
+        for job in group:
+            job.value, job.error = None, None
+            try:
+                job.value = job.operation(db)
+            except ParleyError as error:
+                job.error = error
+        db.execute("COMMIT")
+
+    def _one_by_one(self, group: list[_Job], error: Exception) -> list[_Job]:
+        if len(group) > 1:
+            return [job for member in group for job in self._try([member])]
+        (job,) = group
+        job.error = translate(error) if isinstance(error, sqlite3.Error) else error
+        self._resolve(group)
+        return []
+
+    def _give_up(self, group: list[_Job], error: sqlite3.Error) -> list[_Job]:
+        """Tell everyone who waits; what nobody waits for goes into the next group, in order."""
+        for job in group:
+            job.error = translate(error)
+        self._resolve(group)
+        return [job for job in group if job.future is None][-KEPT:]
+
+    def _run_alone(self, job: _Job) -> None:
+        try:
+            job.value = job.operation(self._connection())
+        except sqlite3.Error as error:
+            job.error = translate(error)
+        except (ParleyError, *_MISTAKES) as error:
+            job.error = error
+        self._resolve([job])
+
+    def _refuse_the_rest(self) -> None:
+        """Nobody is left waiting, whatever ended the thread."""
+        rest = []
+        while not self._queue.empty():
+            job = self._queue.get_nowait()
+            if job is not None:
+                job.error = Transient(_CLOSED)
+                rest.append(job)
+        self._resolve(rest)
+
+    def _connection(self) -> sqlite3.Connection:
+        if self._db is None:
+            self._db = self._connect()
+        return self._db
+
+    def _roll_back(self) -> None:
+        self._rolled_back()
+        if self._db is None:
+            return
+        try:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+        except sqlite3.Error:
+            # A connection that cannot even roll back is of no more use; the next group opens one.
+            self._db.close()
+            self._db = None
+
+    def _resolve(self, group: list[_Job]) -> None:
+        """Wake everyone who waits with one call into the loop."""
+        done = [job for job in group if job.future is not None]
+        if done and self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(_deliver, done)
+
+
+def _deliver(jobs: list[_Job]) -> None:
+    for job in jobs:
+        if job.future is None or job.future.done():
+            continue
+        if job.error is None:
+            job.future.set_result(job.value)
+        else:
+            job.future.set_exception(job.error)

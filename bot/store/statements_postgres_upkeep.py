@@ -1,0 +1,186 @@
+"""What runs now and then on PostgreSQL and has to be one statement there, or in its own words."""
+
+from bot.store.postgres_sql import query
+
+CLOCK = query("SELECT <now>")
+
+# ---- sessions ----------------------------------------------------------------------------
+
+# The lanes are locked, so that no turn begins in a session while it is being ended. The first
+# rule that matches says how long a session may rest.
+SWEEP = query(
+    """
+WITH clock AS MATERIALIZED (SELECT <now> AS now),
+resting AS MATERIALIZED (
+  SELECT s.conversation_id, s.n, c.tenant
+  FROM session s
+  JOIN conversation c ON c.id = s.conversation_id
+  JOIN lane l ON l.conversation_id = s.conversation_id
+  WHERE s.ended_at IS NULL AND s.active_at <= (SELECT now FROM clock) - (
+      SELECT rule.idle
+      FROM unnest(:adapters::text[], :audiences::text[], :idles::bigint[])
+        WITH ORDINALITY AS rule (adapter, audience, idle, place)
+      WHERE (rule.adapter IS NULL OR rule.adapter = c.adapter)
+        AND (rule.audience IS NULL OR rule.audience = c.audience)
+      ORDER BY rule.place LIMIT 1)
+    AND l.node IS NULL AND (l.wake_at IS NULL OR l.wake_at > (SELECT now FROM clock))
+    AND NOT EXISTS (
+      SELECT FROM inbox WHERE conversation_id = s.conversation_id AND state = 0)
+    AND NOT EXISTS (
+      SELECT FROM outbox WHERE conversation_id = s.conversation_id
+        AND state IN ('queued', 'sending', 'held') AND state <> 'held')
+  LIMIT :limit
+  FOR NO KEY UPDATE OF l SKIP LOCKED
+)
+UPDATE session s SET ended_at = (SELECT now FROM clock), ended_by = :how
+FROM resting
+WHERE s.conversation_id = resting.conversation_id AND s.n = resting.n AND s.ended_at IS NULL
+RETURNING s.conversation_id, resting.tenant, s.n
+"""
+)
+
+# ---- retention ---------------------------------------------------------------------------
+
+DROP_LINES = query(
+    """
+WITH old AS MATERIALIZED (
+  SELECT conversation_id, id FROM turn
+  WHERE ended_at IS NOT NULL AND ended_at <= :before
+  ORDER BY ended_at LIMIT :limit
+),
+gone AS (
+  DELETE FROM message m USING old
+  WHERE m.conversation_id = old.conversation_id AND m.turn = old.id
+  RETURNING m.conversation_id, m.seq
+),
+raised AS (
+  UPDATE conversation c SET floor = greatest(c.floor, last.seq)
+  FROM (SELECT conversation_id, max(seq) AS seq FROM gone GROUP BY conversation_id) last
+  WHERE c.id = last.conversation_id
+),
+ended AS (
+  DELETE FROM turn t USING old
+  WHERE t.conversation_id = old.conversation_id AND t.id = old.id
+  RETURNING 1
+)
+SELECT (SELECT count(*) FROM gone), (SELECT count(*) FROM ended)
+"""
+)
+
+# ---- the operator's side of the outbox ---------------------------------------------------
+
+_RETURNED = """o.conversation_id, o.turn, o.piece, o.body, o.state, o.due_at, o.created_at,
+  o.expires_at, o.attempts, o.repeats, o.draft, o.sent, o.error, o.slot_closes_at"""
+EXPIRE = query(
+    """
+WITH clock AS MATERIALIZED (SELECT <now> AS now),
+late AS MATERIALIZED (
+  SELECT conversation_id, turn, piece FROM outbox
+  WHERE state IN ('queued', 'sending', 'held') AND (
+    (state = 'queued' AND expires_at <= (SELECT now FROM clock))
+    OR (state = 'held' AND created_at <= (SELECT now FROM clock) - :hold::bigint))
+  ORDER BY created_at, turn, piece
+  LIMIT :limit
+  FOR NO KEY UPDATE SKIP LOCKED
+)
+UPDATE outbox o SET state = 'dead', error = 'expired', changed_at = (SELECT now FROM clock)
+FROM late
+WHERE o.conversation_id = late.conversation_id AND o.turn = late.turn AND o.piece = late.piece
+RETURNING <returned>
+""",
+    returned=_RETURNED,
+)
+RETRY = query(
+    """
+WITH revived AS (
+  UPDATE outbox SET state = 'queued', due_at = <now>, expires_at = NULL, changed_at = <now>
+  WHERE conversation_id = :conversation AND turn = :turn AND piece = :piece
+    AND body IS NOT NULL AND state IN ('dead', 'held')
+  RETURNING conversation_id
+),
+woken AS (
+  UPDATE lane SET wake_at = least(wake_at, <now>) FROM revived
+  WHERE lane.conversation_id = revived.conversation_id
+)
+SELECT FROM revived
+"""
+)
+DROP = query(
+    """
+DELETE FROM outbox
+WHERE conversation_id = :conversation AND turn = :turn AND piece = :piece
+  AND state NOT IN ('sending', 'sent')
+RETURNING 1
+"""
+)
+REPAIR = query(
+    """
+UPDATE lane SET wake_at = <now>
+WHERE node IS NULL AND wake_at IS NULL AND conversation_id IN (
+  SELECT conversation_id FROM inbox WHERE state = 0
+  UNION SELECT conversation_id FROM outbox
+  WHERE state IN ('queued', 'sending', 'held') AND state <> 'held')
+RETURNING 1
+"""
+)
+SIZE = query("SELECT pg_database_size(current_database())")
+
+# ---- listeners, ticks, signals, settings -------------------------------------------------
+
+# A holder asks again and again: what is its own already is not written again.
+HOLD_LISTENER = query(
+    """
+WITH mine AS MATERIALIZED (
+  SELECT position FROM listener
+  WHERE tenant = :whose AND name = :which AND node = :me AND epoch = :holder
+),
+taken AS (
+  INSERT INTO listener (tenant, name, node, epoch, position)
+  SELECT :whose, :which, :me, :holder, 0 WHERE NOT EXISTS (SELECT FROM mine)
+  ON CONFLICT (tenant, name) DO UPDATE SET node = excluded.node, epoch = excluded.epoch
+  WHERE listener.node IS NULL OR NOT EXISTS (
+    SELECT FROM node
+    WHERE node.name = listener.node AND node.epoch = listener.epoch AND alive_until > <now>)
+  RETURNING position
+)
+SELECT position FROM mine UNION ALL SELECT position FROM taken
+"""
+)
+# Not waited for: an offset that is lost brings events again, and repeats are known.
+ADVANCE_LISTENER = query(
+    """
+UPDATE listener SET position = :reached
+WHERE tenant = :whose AND name = :which AND node = :me AND epoch = :holder
+RETURNING set_config('synchronous_commit', 'off', true)
+"""
+)
+CLAIM_TICK = query(
+    """
+INSERT INTO tick (job, scheduled_at, node, epoch) VALUES (:which, :at, :me, :holder)
+ON CONFLICT (job, scheduled_at) DO UPDATE SET node = excluded.node, epoch = excluded.epoch
+WHERE tick.done_at IS NULL AND NOT EXISTS (
+  SELECT FROM node
+  WHERE node.name = tick.node AND node.epoch = tick.epoch AND alive_until > <now>)
+RETURNING 1
+"""
+)
+# Only the newest text of a turn is of use.
+PUT_SIGNAL = query(
+    """
+WITH older AS (
+  DELETE FROM signal WHERE conversation_id = :conversation AND kind = 'text' AND :kind = 'text'
+)
+INSERT INTO signal (conversation_id, tenant, shard, kind, body, created_at)
+SELECT id, tenant, shard, :kind, :body, <now> FROM conversation WHERE id = :conversation
+RETURNING set_config('synchronous_commit', 'off', true)
+"""
+)
+ADD_SETTING = query(
+    "INSERT INTO setting (name, value) VALUES (:which, :value) ON CONFLICT (name) DO NOTHING"
+)
+TRY_WRITE = query(
+    """
+INSERT INTO setting (name, value) VALUES ('last_probe', <now>::text)
+ON CONFLICT (name) DO UPDATE SET value = excluded.value
+"""
+)

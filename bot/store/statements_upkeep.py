@@ -1,0 +1,499 @@
+"""The statements that run now and then: edits, sessions, retention, erasure, operators' lists."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Text,
+    and_,
+    bindparam,
+    case,
+    delete,
+    exists,
+    func,
+    literal_column,
+    or_,
+    select,
+    true,
+    union,
+    update,
+)
+from sqlalchemy.dialects.sqlite import insert as insert_into
+
+from bot.domain.records import IdleRule
+from bot.store import tables
+from bot.store.statements import (
+    CONVERSATION_COLUMNS,
+    HERE,
+    LIMIT,
+    NOW,
+    OUTBOX_COLUMNS,
+    THINKING,
+    UNSENT,
+    WAITING,
+    Statement,
+    alias,
+    approval,
+    conversation,
+    excluded,
+    inbox,
+    insert,
+    lane,
+    message,
+    node,
+    outbox,
+    session,
+    signal,
+    slot,
+    sql,
+    step,
+    table,
+    turn,
+    usage,
+)
+from bot.store.times import micros_of
+
+listener = table(tables.ListenerRow)
+tick = table(tables.TickRow)
+setting = table(tables.SettingRow)
+
+BEFORE: Any = bindparam("before")
+PERSON: Any = bindparam("who", type_=Text)
+_NULL: Any = literal_column("NULL")
+
+# ---- edits and moves ---------------------------------------------------------------------
+
+FIND_WAITING = sql(
+    select(inbox.c.id, inbox.c.body).where(
+        inbox.c.conversation_id == HERE, WAITING, inbox.c.platform_id == bindparam("name")
+    )
+)
+FIND_STORED = sql(
+    select(message.c.seq, message.c.body).where(
+        message.c.conversation_id == HERE, message.c.platform_id == bindparam("name")
+    ),
+    by=("message", "ix_message_platform"),
+)
+REWRITE_INBOX = sql(
+    update(inbox)
+    .where(inbox.c.id == bindparam("which"))
+    .values(body=bindparam("text"), amended=true())
+)
+REWRITE_MESSAGE = sql(
+    update(message)
+    .where(message.c.conversation_id == HERE, message.c.seq == bindparam("which"))
+    .values(body=bindparam("text"))
+)
+MOVE_CONVERSATION = sql(
+    update(conversation).where(conversation.c.id == HERE).values(address=bindparam("place"))
+)
+
+# ---- reading for people ------------------------------------------------------------------
+
+FIND_CONVERSATION = sql(
+    select(*CONVERSATION_COLUMNS)
+    .join_from(alias, conversation, conversation.c.id == alias.c.conversation_id)
+    .where(alias.c.tenant == bindparam("tenant"), alias.c.address == bindparam("address"))
+)
+_ENTRY = (message.c.body, conversation.c.address, message.c.event_key, message.c.turn)
+PAGE = sql(
+    select(*_ENTRY)
+    .join_from(message, conversation, conversation.c.id == message.c.conversation_id)
+    .where(message.c.conversation_id == HERE, message.c.seq < BEFORE)
+    .order_by(message.c.seq.desc())
+    .limit(LIMIT)
+)
+SAID_BY = sql(
+    select(*_ENTRY)
+    .join_from(message, conversation, conversation.c.id == message.c.conversation_id)
+    .where(message.c.tenant == bindparam("tenant"), message.c.person == PERSON)
+    .order_by(message.c.sent_at.desc(), message.c.seq.desc())
+    .limit(LIMIT)
+)
+_said = inbox.c.kind.in_([literal_column(f"'{kind}'") for kind in ("message", "command", "button")])
+_WAITING_ENTRY = (inbox.c.body, conversation.c.address, inbox.c.event_key)
+PAGE_WAITING = sql(
+    select(*_WAITING_ENTRY)
+    .join_from(inbox, conversation, conversation.c.id == inbox.c.conversation_id)
+    .where(inbox.c.conversation_id == HERE, WAITING, _said)
+    .order_by(inbox.c.id)
+)
+WAITING_BY = sql(
+    select(*_WAITING_ENTRY)
+    .join_from(inbox, conversation, conversation.c.id == inbox.c.conversation_id)
+    .where(WAITING, _said, inbox.c.tenant == bindparam("tenant"), inbox.c.person == PERSON)
+    .order_by(inbox.c.id),
+    by=("inbox", "ix_inbox_waiting"),
+)
+USAGE = sql(
+    select(
+        func.count(usage.c.turn.distinct()),
+        func.coalesce(func.sum(usage.c.input), literal_column("0")),
+        func.coalesce(func.sum(usage.c.output), literal_column("0")),
+    ).where(
+        usage.c.conversation_id == HERE,
+        usage.c.spent_at >= bindparam("since"),
+        or_(PERSON.is_(None), usage.c.person == PERSON, usage.c.person == bindparam("whole")),
+    )
+)
+ADDRESS_OF = sql(select(conversation.c.address).where(conversation.c.id == HERE))
+
+# ---- sessions ----------------------------------------------------------------------------
+
+END_SESSION = sql(
+    update(session)
+    .where(
+        session.c.conversation_id == HERE,
+        session.c.n == bindparam("which"),
+        session.c.ended_at.is_(None),
+    )
+    .values(ended_at=NOW, ended_by=bindparam("how"))
+)
+_busy = or_(
+    exists().where(lane.c.conversation_id == session.c.conversation_id, lane.c.node.is_not(None)),
+    exists().where(inbox.c.conversation_id == session.c.conversation_id, WAITING),
+    exists().where(
+        outbox.c.conversation_id == session.c.conversation_id,
+        UNSENT,
+        outbox.c.state != literal_column("'held'"),
+    ),
+)
+OPEN_SESSIONS = (
+    select(session.c.conversation_id, session.c.n, session.c.active_at, conversation.c.tenant)
+    .join_from(session, conversation, conversation.c.id == session.c.conversation_id)
+    .where(session.c.ended_at.is_(None), session.c.active_at <= BEFORE, ~_busy)
+)
+"""The sweep adds how long each may rest, which is configured."""
+
+SWEEP = sql(
+    update(session)
+    .where(
+        session.c.conversation_id == HERE,
+        session.c.n == bindparam("which"),
+        session.c.ended_at.is_(None),
+        session.c.active_at <= BEFORE,
+        ~_busy,
+    )
+    .values(ended_at=NOW, ended_by=bindparam("how"))
+)
+
+
+def rested(rules: Sequence[IdleRule], now: int) -> ColumnElement[bool]:
+    """Whether a session has rested for as long as the first rule that matches it says."""
+    waits = case(
+        *[
+            (_matches(rule), literal_column(str(now - micros_of(rule.idle_seconds))))
+            for rule in rules
+        ],
+        else_=literal_column("-1"),
+    )
+    return session.c.active_at <= waits
+
+
+def _matches(rule: IdleRule) -> ColumnElement[bool]:
+    return and_(
+        true() if rule.adapter is None else conversation.c.adapter == rule.adapter,
+        true() if rule.audience is None else conversation.c.audience == rule.audience,
+    )
+
+
+# ---- forgetting --------------------------------------------------------------------------
+
+
+def _mine(column: ColumnElement[Any]) -> ColumnElement[bool]:
+    return or_(PERSON.is_(None), column == PERSON)
+
+
+_MY_TURNS = select(turn.c.id).where(turn.c.conversation_id == HERE, _mine(turn.c.person))
+RAISE_FLOOR = sql(
+    update(conversation)
+    .where(conversation.c.id == HERE)
+    .values(
+        floor=func.max(
+            conversation.c.floor,
+            func.coalesce(
+                select(func.max(message.c.seq))
+                .where(message.c.conversation_id == HERE)
+                .scalar_subquery(),
+                literal_column("0"),
+            ),
+        )
+    )
+)
+FORGET: tuple[Statement, ...] = (
+    sql(delete(message).where(message.c.conversation_id == HERE, _mine(message.c.person))),
+    sql(
+        update(inbox)
+        .where(inbox.c.conversation_id == HERE, ~WAITING, _mine(inbox.c.person))
+        .values(body=_NULL)
+    ),
+    sql(delete(step).where(step.c.conversation_id == HERE, step.c.turn.in_(_MY_TURNS))),
+    sql(
+        delete(outbox).where(
+            outbox.c.conversation_id == HERE,
+            outbox.c.turn.in_(_MY_TURNS),
+            outbox.c.state != literal_column("'sent'"),
+        )
+    ),
+    sql(
+        update(outbox)
+        .where(outbox.c.conversation_id == HERE, outbox.c.turn.in_(_MY_TURNS))
+        .values(body=_NULL)
+    ),
+    # A turn's row holds its sender's name and the call that they allowed.
+    sql(
+        update(turn)
+        .where(turn.c.conversation_id == HERE, ~THINKING, _mine(turn.c.person))
+        .values(body=literal_column("''"), draft=_NULL)
+    ),
+    sql(
+        delete(approval).where(
+            approval.c.conversation_id == HERE,
+            or_(PERSON.is_(None), approval.c.sender == bindparam("short")),
+        )
+    ),
+    sql(delete(signal).where(signal.c.conversation_id == HERE)),
+    sql(update(session).where(session.c.conversation_id == HERE).values(summary=_NULL)),
+)
+FORGET_WAITING = sql(
+    select(inbox.c.id, inbox.c.body).where(
+        inbox.c.conversation_id == HERE,
+        WAITING,
+        inbox.c.kind != literal_column("'command'"),
+        _mine(inbox.c.person),
+    )
+)
+CONVERSATIONS_AT = sql(
+    union(
+        select(conversation.c.id).where(
+            conversation.c.tenant == bindparam("tenant"),
+            conversation.c.address == bindparam("address"),
+        ),
+        select(alias.c.conversation_id).where(
+            alias.c.tenant == bindparam("tenant"), alias.c.address == bindparam("address")
+        ),
+    )
+)
+ERASE: tuple[Statement, ...] = (
+    *(
+        sql(delete(owned).where(owned.c.conversation_id == HERE))
+        for owned in tables.Row.metadata.sorted_tables
+        if "conversation_id" in owned.c
+    ),
+    sql(delete(conversation).where(conversation.c.id == HERE)),
+)
+
+# ---- retention ---------------------------------------------------------------------------
+
+_old_inbox = (
+    select(inbox.c.id)
+    .where(
+        inbox.c.state != literal_column("0"), inbox.c.body.is_not(None), inbox.c.done_at <= BEFORE
+    )
+    .limit(LIMIT)
+)
+BARE_INBOX = sql(update(inbox).where(inbox.c.id.in_(_old_inbox)).values(body=_NULL))
+_bare_inbox = (
+    select(inbox.c.id)
+    .where(inbox.c.state != literal_column("0"), inbox.c.body.is_(None), inbox.c.done_at <= BEFORE)
+    .limit(LIMIT)
+)
+DROP_INBOX = sql(delete(inbox).where(inbox.c.id.in_(_bare_inbox)))
+_ROWID: Any = literal_column("rowid")
+_old_sent = (
+    select(_ROWID)
+    .select_from(outbox)
+    .where(
+        outbox.c.state == literal_column("'sent'"),
+        outbox.c.body.is_not(None),
+        outbox.c.changed_at <= BEFORE,
+    )
+    .limit(LIMIT)
+)
+BARE_SENT = sql(update(outbox).where(_ROWID.in_(_old_sent)).values(body=_NULL))
+_old_dead = (
+    select(_ROWID)
+    .select_from(outbox)
+    .where(
+        outbox.c.state == literal_column("'dead'"),
+        outbox.c.body.is_not(None),
+        outbox.c.changed_at <= BEFORE,
+    )
+    .limit(LIMIT)
+)
+BARE_DEAD = sql(update(outbox).where(_ROWID.in_(_old_dead)).values(body=_NULL))
+_bare_outbox = (
+    select(_ROWID)
+    .select_from(outbox)
+    .where(outbox.c.body.is_(None), outbox.c.changed_at <= BEFORE)
+    .limit(LIMIT)
+)
+DROP_OUTBOX = sql(delete(outbox).where(_ROWID.in_(_bare_outbox)))
+_old_turns = (
+    select(turn.c.conversation_id, turn.c.id)
+    .where(turn.c.ended_at.is_not(None), turn.c.ended_at <= BEFORE)
+    .order_by(turn.c.ended_at)
+    .limit(LIMIT)
+)
+OLD_TURNS = sql(_old_turns)
+OLD_MESSAGES = sql(
+    select(message.c.seq).where(
+        message.c.conversation_id == HERE, message.c.turn == bindparam("which")
+    )
+)
+DROP_MESSAGE = sql(
+    delete(message).where(message.c.conversation_id == HERE, message.c.seq == bindparam("which"))
+)
+DROP_TURN = sql(delete(turn).where(turn.c.conversation_id == HERE, turn.c.id == bindparam("which")))
+FORGET_SUMMARIES = sql(
+    update(session)
+    .where(
+        session.c.ended_at.is_not(None),
+        session.c.ended_at <= BEFORE,
+        session.c.summary.is_not(None),
+    )
+    .values(summary=_NULL)
+)
+DROP_SIGNALS = sql(delete(signal).where(signal.c.created_at <= BEFORE))
+DROP_TICKS = sql(delete(tick).where(tick.c.scheduled_at <= BEFORE))
+DROP_SLOTS = sql(delete(slot).where(slot.c.closes_at <= BEFORE))
+DROP_QUESTIONS = sql(delete(approval).where(approval.c.expires_at <= BEFORE))
+
+# ---- the operator's side of the outbox ---------------------------------------------------
+
+_EXPIRED = or_(
+    and_(
+        outbox.c.state == literal_column("'queued'"),
+        outbox.c.expires_at.is_not(None),
+        outbox.c.expires_at <= NOW,
+    ),
+    and_(outbox.c.state == literal_column("'held'"), outbox.c.created_at <= BEFORE),
+)
+FIND_EXPIRED = sql(
+    select(*OUTBOX_COLUMNS)
+    .where(UNSENT, _EXPIRED)
+    .order_by(outbox.c.created_at, outbox.c.turn, outbox.c.piece)
+    .limit(LIMIT)
+)
+_KEY = and_(
+    outbox.c.conversation_id == HERE,
+    outbox.c.turn == bindparam("which"),
+    outbox.c.piece == bindparam("nth"),
+)
+EXPIRE = sql(
+    update(outbox)
+    .where(_KEY)
+    .values(state=literal_column("'dead'"), error=literal_column("'expired'"), changed_at=NOW)
+)
+RETRY = sql(
+    update(outbox)
+    .where(
+        _KEY,
+        outbox.c.body.is_not(None),
+        outbox.c.state.in_([literal_column("'dead'"), literal_column("'held'")]),
+    )
+    .values(state=literal_column("'queued'"), due_at=NOW, expires_at=_NULL, changed_at=NOW)
+)
+DROP = sql(
+    delete(outbox).where(
+        _KEY,
+        outbox.c.state.not_in([literal_column("'sending'"), literal_column("'sent'")]),
+    )
+)
+OUTBOX_IN_STATE = {
+    state: sql(
+        select(*OUTBOX_COLUMNS)
+        .where(outbox.c.state == literal_column(f"'{state}'"), outbox.c.body.is_not(None), extra)
+        .order_by(outbox.c.created_at, outbox.c.turn, outbox.c.piece)
+        .limit(LIMIT)
+    )
+    for state, extra in (
+        *((unsent, UNSENT) for unsent in ("queued", "sending", "held")),
+        ("dead", true()),
+        ("sent", true()),
+    )
+}
+_sleeping = select(lane.c.conversation_id).where(
+    lane.c.node.is_(None),
+    lane.c.wake_at.is_(None),
+    or_(
+        lane.c.conversation_id.in_(select(inbox.c.conversation_id).where(WAITING)),
+        lane.c.conversation_id.in_(
+            select(outbox.c.conversation_id).where(
+                UNSENT, outbox.c.state != literal_column("'held'")
+            )
+        ),
+    ),
+)
+SLEEPING = sql(_sleeping)
+WAKE_SLEEPING = sql(
+    update(lane)
+    .where(lane.c.conversation_id == HERE, lane.c.node.is_(None), lane.c.wake_at.is_(None))
+    .values(wake_at=NOW)
+)
+COUNT_WAITING = sql(select(func.count()).select_from(inbox).where(WAITING))
+COUNT_DEAD = sql(
+    select(func.count()).select_from(inbox).where(inbox.c.state == literal_column("2"))
+)
+COUNT_UNSENT = sql(select(outbox.c.state, func.count()).where(UNSENT).group_by(outbox.c.state))
+COUNT_BURIED = sql(
+    select(func.count()).select_from(outbox).where(outbox.c.state == literal_column("'dead'"))
+)
+
+# ---- listeners, ticks, signals, settings -------------------------------------------------
+
+_HOLDER_LIVES = exists().where(
+    node.c.name == listener.c.node,
+    node.c.epoch == listener.c.epoch,
+    node.c.alive_until > NOW,
+)
+_MINE = and_(listener.c.node == bindparam("me"), listener.c.epoch == bindparam("holder"))
+_LISTENER = and_(listener.c.tenant == bindparam("whose"), listener.c.name == bindparam("which"))
+ADD_LISTENER = sql(insert_into(listener).on_conflict_do_nothing(), ["tenant", "name", "position"])
+HOLD_LISTENER = sql(
+    update(listener)
+    .where(_LISTENER, or_(listener.c.node.is_(None), _MINE, ~_HOLDER_LIVES))
+    .values(node=bindparam("me"), epoch=bindparam("holder"))
+    .returning(listener.c.position)
+)
+ADVANCE_LISTENER = sql(
+    update(listener).where(_LISTENER, _MINE).values(position=bindparam("reached"))
+)
+LEAVE_LISTENER = sql(update(listener).where(_LISTENER, _MINE).values(node=_NULL, epoch=_NULL))
+ADD_TICK = sql(insert_into(tick).on_conflict_do_nothing(), ["job", "scheduled_at", "node", "epoch"])
+TAKE_TICK = sql(
+    update(tick)
+    .where(
+        tick.c.job == bindparam("which"),
+        tick.c.scheduled_at == bindparam("at"),
+        tick.c.done_at.is_(None),
+        ~exists().where(
+            node.c.name == tick.c.node,
+            node.c.epoch == tick.c.epoch,
+            node.c.alive_until > NOW,
+        ),
+    )
+    .values(node=bindparam("me"), epoch=bindparam("holder"))
+)
+TICK_DONE = sql(
+    update(tick)
+    .where(tick.c.job == bindparam("which"), tick.c.scheduled_at == bindparam("at"))
+    .values(done_at=NOW)
+)
+ADD_SIGNAL = insert(signal)
+OWNER_OF = sql(select(conversation.c.tenant, conversation.c.shard).where(conversation.c.id == HERE))
+SIGNALS = sql(
+    select(signal.c.id, signal.c.conversation_id, signal.c.kind, signal.c.body)
+    .where(signal.c.id > bindparam("after"))
+    .order_by(signal.c.id)
+    .limit(LIMIT)
+)
+GET_SETTING = sql(select(setting.c.value).where(setting.c.name == bindparam("which")))
+ADD_SETTING = sql(insert_into(setting).on_conflict_do_nothing(), ["name", "value"])
+TRY_WRITE = sql(
+    insert_into(setting).on_conflict_do_update(
+        index_elements=[setting.c.name], set_=excluded(setting, "value")
+    ),
+    ["name", "value"],
+)

@@ -1,0 +1,71 @@
+"""The newest transcript entries of the conversations that are talking now, kept in memory."""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bot.domain.conversation import ConversationId
+from bot.domain.message import Message
+
+CONVERSATIONS = 1600
+
+
+@dataclass(slots=True)
+class _Window:
+    """Every entry from sequence number `since` on, and how many a reader wants of them."""
+
+    since: int
+    messages: list[Message]
+    wanted: int
+
+
+class Windows:
+    """A bounded cache in front of `History.window`: it holds what the table holds, or nothing."""
+
+    def __init__(self, most: int = CONVERSATIONS) -> None:
+        self._most = most
+        self._windows: OrderedDict[ConversationId, _Window] = OrderedDict()
+
+    def get(self, conversation: ConversationId, first: int, limit: int) -> list[Message] | None:
+        """The newest `limit` entries from `first` on; None when they have to be read."""
+        window = self._windows.get(conversation)
+        if window is None:
+            return None
+        self._windows.move_to_end(conversation)
+        found = window.messages
+        if found and found[0].id < first:
+            found = [message for message in found if message.id >= first]
+        if len(found) >= limit:
+            return found[-limit:] if limit else []
+        return list(found) if first >= window.since else None
+
+    def put(
+        self, conversation: ConversationId, first: int, limit: int, messages: Sequence[Message]
+    ) -> None:
+        """Remember what was read for (`first`, `limit`)."""
+        if limit < 1:
+            return
+        since = messages[0].id if len(messages) == limit and messages else first
+        self._windows[conversation] = _Window(since, list(messages), limit)
+        self._windows.move_to_end(conversation)
+        if len(self._windows) > self._most:
+            self._windows.popitem(last=False)
+
+    def extend(self, conversation: ConversationId, messages: Sequence[Message]) -> None:
+        """What was just committed."""
+        window = self._windows.get(conversation)
+        if window is None:
+            return
+        last = window.messages[-1].id if window.messages else 0
+        # A reader may have seen the commit before its writer was told of it.
+        window.messages += [message for message in messages if message.id > last]
+        surplus = len(window.messages) - 2 * max(window.wanted, 1)
+        if surplus > 0:
+            del window.messages[: surplus + window.wanted]
+            window.since = window.messages[0].id
+
+    def drop(self, conversation: ConversationId) -> None:
+        self._windows.pop(conversation, None)
+
+    def clear(self) -> None:
+        self._windows.clear()

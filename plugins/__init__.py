@@ -1,0 +1,1 @@
+"""What Parley can do: one file per subject, written against the public names of `bot`."""

@@ -1,0 +1,1 @@
+"""What Parley promises, sentence by sentence; the folders mirror the source."""

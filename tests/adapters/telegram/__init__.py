@@ -1,0 +1,1 @@
+"""Telegram, from raw update to sent message."""

@@ -1,0 +1,1 @@
+"""The terminal adapter, and the conversation as a person holds it."""

@@ -1,0 +1,184 @@
+"""A web adapter on a real uvicorn and a free port, mounted as the server mounts it."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import uvicorn
+
+from adapters.web import HEARTBEAT, Settings, build
+from adapters.web.adapter import WebAdapter
+from bot import AdapterContext, Address, ASGIApp, Clock
+from tests.adapters.web.engine import Answer, Gate, ScriptedEngine
+from tests.adapters.web.wall_clock import WallClock
+from tests.fakes import RecordingObserver
+
+EXAMPLES = {
+    "en": ("What time is it in Tokyo?", "What is 19.99 * 3 - 15%?", "How is the weather in Paris?"),
+    "zh": ("现在东京几点？", "19.99 乘 3 再减 15% 是多少？", "巴黎天气怎么样？"),
+}
+
+
+@dataclass(slots=True)
+class Site:
+    """A running chat page, with everything behind it in the test's hands."""
+
+    port: int
+    engine: ScriptedEngine
+    gate: Gate
+    adapter: WebAdapter
+    observer: RecordingObserver
+    app: ASGIApp
+
+    @property
+    def url(self) -> str:
+        """Where the page is."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def api(self) -> str:
+        """Where its endpoints are."""
+        return f"{self.url}/in/web"
+
+    def address(self, visitor: str) -> Address:
+        """The conversation of a visitor."""
+        return Address("web", "web", visitor)
+
+
+class NoListeners:
+    """The web polls nothing."""
+
+    async def hold(self, listener: str) -> int | None:
+        """Somebody else's."""
+        return None
+
+    async def advance(self, listener: str, offset: int) -> None:
+        """Nothing to advance."""
+
+    async def let_go(self, listener: str) -> None:
+        """Nothing to let go."""
+
+
+async def secret() -> bytes:
+    """The server's secret; the same for every site of a test, as over a restart."""
+    return b"a secret of the tests, 32 bytes."
+
+
+def no_session() -> Any:
+    """The adapter calls nobody."""
+    raise AssertionError("the web adapter makes no requests")
+
+
+def context(
+    engine: ScriptedEngine, observer: RecordingObserver, clock: Clock, **changes: Any
+) -> AdapterContext:
+    """What `app.py` would give."""
+    values: dict[str, Any] = {
+        "name": "web",
+        "tenant": "default",
+        "audience": "answer",
+        "locale": "en",
+        "public_url": None,
+        "loopback": True,
+        "model_configured": True,
+        "examples": EXAMPLES,
+        **changes,
+    }
+    return AdapterContext(
+        **values,
+        clock=clock,
+        http=no_session,
+        secret=secret,
+        transcript=engine,
+        listeners=NoListeners(),
+        observer=observer,
+    )
+
+
+def mounted(app: ASGIApp) -> ASGIApp:
+    """Under /in/web, and at the root."""
+
+    async def server(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http" and (scope["path"] + "/").startswith("/in/web/"):
+            path = scope["path"].removeprefix("/in/web")
+            scope = {**scope, "root_path": "/in/web", "path": path}
+        await app(scope, receive, send)
+
+    return server
+
+
+def echo(said: str) -> Answer:
+    """An answer whose chunks are the words that were said."""
+    words = said.split(" ")
+    return Answer((*(word + " " for word in words[:-1]), words[-1]))
+
+
+@asynccontextmanager
+async def running(
+    script: Callable[[str], Answer] = echo,
+    *,
+    engine: ScriptedEngine | None = None,
+    gate: Gate | None = None,
+    port: int = 0,
+    settings: dict[str, Any] | None = None,
+    heartbeat: float = HEARTBEAT,
+    clock: Clock | None = None,
+    **changes: Any,
+) -> AsyncIterator[Site]:
+    """A site for the length of a `with`."""
+    clock, observer, gate = clock or WallClock(), RecordingObserver(), gate or Gate()
+    engine = engine or ScriptedEngine(clock, script, gate)
+    adapter = build(
+        Settings(use="adapters.web", **(settings or {})),
+        context(engine, observer, clock, **changes),
+    )
+    assert isinstance(adapter, WebAdapter)
+    adapter._limits = replace(adapter._limits, heartbeat=heartbeat)
+    app = mounted(adapter.asgi(engine))
+    async with engine.running(adapter), serving(app, port) as bound:
+        try:
+            yield Site(bound, engine, gate, adapter, observer, app)
+        finally:
+            await adapter.close()
+
+
+@asynccontextmanager
+async def serving(app: ASGIApp, port: int = 0) -> AsyncIterator[int]:
+    """A uvicorn on loopback in this very loop."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1", port))
+        listener.listen(128)
+        config = uvicorn.Config(
+            app, lifespan="off", log_level="warning", ws="none", timeout_graceful_shutdown=1
+        )
+        server = Server(config)
+        task = asyncio.create_task(server.serve(sockets=[listener]))
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            server.over.set()
+            async with asyncio.timeout(10):
+                await task
+
+
+class Server(uvicorn.Server):
+    """Leaves the signals to pytest, and stops at once when it is over."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.over = asyncio.Event()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Pytest has its own."""
+        yield
+
+    async def main_loop(self) -> None:
+        """Uvicorn's own looks ten times a second whether it is over."""
+        await self.on_tick(0)
+        await self.over.wait()
+        self.should_exit = True

@@ -1,0 +1,1 @@
+"""What holds for the source text itself: rooms, words that stay out, what is committed."""

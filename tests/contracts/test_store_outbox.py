@@ -1,0 +1,228 @@
+"""Pieces leave in order, each marked before the wire is touched; slots take theirs."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from bot.domain.message import Choice, Citation, Image, Outbound, Sent
+from bot.domain.records import OutboxState
+from bot.errors import Fenced
+from tests.contracts.worlds import CHAT, HERE, World
+
+
+async def test_a_piece_is_taken_sent_and_gone_from_the_head(world: World) -> None:
+    claim = await world.claimed()
+    (row,) = await world.answered(claim)
+    taken = await world.store.take(claim, row)
+    assert (taken.state, taken.attempts) == (OutboxState.SENDING, 1)
+    assert (await world.store.head(claim)).outbox == (taken,)
+    await world.store.sent(claim, taken, Sent("m9", (("thread", "1"),)))
+    assert (await world.store.head(claim)).outbox == ()
+
+
+async def test_pieces_wait_oldest_turn_first(world: World) -> None:
+    claim = await world.claimed()
+    await world.answered(claim, "one", pieces=2)
+    await world.accept()
+    await world.answered(claim, "two")
+    rows = (await world.store.head(claim)).outbox
+    assert [(row.outbound.text, row.piece) for row in rows] == [("one", 0), ("one", 1), ("two", 0)]
+
+
+async def test_a_piece_comes_back_as_it_was_written(world: World) -> None:
+    claim = await world.claimed()
+    head = await world.store.head(claim)
+    piece = Outbound(
+        "key",
+        CHAT,
+        "**bold** é",
+        expires_at=head.now + timedelta(hours=1),
+        reply_to="m1",
+        attachments=(Image("ref", caption="a cat"),),
+        choices=(Choice("Yes", "yes"),),
+        citations=(Citation("Page", "u"),),
+    )
+    await world.store.finish(claim, replace(world.finish(head, world.turn(head)), pieces=(piece,)))
+    assert [row.outbound for row in (await world.store.head(claim)).outbox] == [piece]
+
+
+async def test_a_piece_that_could_not_be_sent_is_put_back_for_later(world: World) -> None:
+    claim = await world.claimed()
+    (row,) = await world.answered(claim, sending_first=True)
+    due = row.due_at + timedelta(seconds=30)
+    await world.store.put_back(claim, row, due_at=due, error="429")
+    (found,) = (await world.store.head(claim)).outbox
+    assert (found.state, found.due_at, found.error) == (OutboxState.QUEUED, due, "429")
+    assert (found.attempts, found.repeats) == (1, 0)
+    taken = await world.store.take(claim, found)
+    await world.store.put_back(claim, taken, due_at=due, error="ambiguous", repeat=True)
+    (found,) = (await world.store.head(claim)).outbox
+    assert (found.attempts, found.repeats) == (2, 1)
+
+
+async def test_a_held_piece_stays_in_the_head_and_can_be_taken(world: World) -> None:
+    claim = await world.claimed()
+    (row,) = await world.answered(claim, sending_first=True)
+    await world.store.hold(claim, row, until=None)
+    (found,) = (await world.store.head(claim)).outbox
+    assert found.state is OutboxState.HELD
+    assert found.due_at.year == 9999
+    until = row.due_at + timedelta(hours=1)
+    await world.store.hold(claim, found, until=until)
+    (found,) = (await world.store.head(claim)).outbox
+    assert found.due_at == until
+    taken = await world.store.take(claim, found)
+    assert taken.state is OutboxState.SENDING
+
+
+async def test_what_was_given_up_is_a_dead_letter_that_can_be_replayed(world: World) -> None:
+    node = await world.node()
+    claim = await world.claimed(node)
+    past = (await world.store.head(claim)).now - timedelta(seconds=1)
+    (row,) = await world.answered(claim, sending_first=True, expires_at=past)
+    await world.store.bury(claim, row, error="chat not found")
+    assert (await world.store.head(claim)).outbox == ()
+    (dead,) = await world.store.outbox_rows([OutboxState.DEAD])
+    assert (dead.error, dead.outbound.text) == ("chat not found", "an answer")
+    assert await world.store.release(claim)
+    assert await world.store.outbox_retry(row.conversation, row.turn, row.piece)
+    assert not await world.store.outbox_retry(row.conversation, row.turn, row.piece)
+    again = await world.store.claim_one(node, row.conversation)
+    assert again is not None
+    (found,) = (await world.store.head(again)).outbox
+    assert (found.state, found.outbound.expires_at) == (OutboxState.QUEUED, None)
+
+
+async def test_a_dead_letter_can_be_dropped_but_not_one_that_is_on_its_way(world: World) -> None:
+    claim = await world.claimed()
+    first, second = await world.answered(claim, pieces=2, sending_first=True)
+    assert not await world.store.outbox_drop(first.conversation, first.turn, 0)
+    await world.store.bury(claim, second, error="x")
+    assert await world.store.outbox_drop(second.conversation, second.turn, 1)
+    assert not await world.store.outbox_drop(second.conversation, second.turn, 1)
+    assert await world.store.outbox_rows([OutboxState.DEAD]) == []
+
+
+async def test_taking_a_piece_that_is_gone_gives_the_lane_back(world: World) -> None:
+    node = await world.node()
+    claim = await world.claimed(node)
+    (row,) = await world.answered(claim)
+    assert await world.store.outbox_drop(row.conversation, row.turn, row.piece)
+    with pytest.raises(Fenced):
+        await world.store.take(claim, row)
+    again = await world.store.claim_one(node, claim.conversation)
+    assert again is not None
+    assert (await world.store.head(again)).outbox == ()
+
+
+async def test_what_was_sent_stays_sent(world: World) -> None:
+    claim = await world.claimed()
+    (row,) = await world.answered(claim, sending_first=True)
+    await world.store.sent(claim, row, Sent("1"))
+    await world.store.put_back(claim, row, due_at=row.due_at, error="late")
+    await world.store.hold(claim, row, until=None)
+    await world.store.bury(claim, row, error="late")
+    assert (await world.store.head(claim)).outbox == ()
+    assert await world.store.outbox_rows([OutboxState.DEAD, OutboxState.HELD]) == []
+
+
+async def test_queued_pieces_expire_and_held_ones_after_their_own_time(world: World) -> None:
+    claim = await world.claimed()
+    now = (await world.store.head(claim)).now
+    held, queued = await world.answered(
+        claim, pieces=2, sending_first=True, expires_at=now + timedelta(minutes=1)
+    )
+    await world.store.hold(claim, held, until=None)
+    week = timedelta(days=7)
+    assert await world.store.expire_outbox(week) == []
+    await world.age(120)
+    (expired,) = await world.store.expire_outbox(week)
+    assert (expired.piece, expired.state) == (queued.piece, OutboxState.DEAD)
+    assert await world.store.expire_outbox(week) == []
+    await world.age(week.total_seconds())
+    (expired,) = await world.store.expire_outbox(week)
+    assert (expired.piece, expired.state) == (held.piece, OutboxState.DEAD)
+
+
+async def test_a_slot_takes_the_oldest_piece_and_reports_it(world: World) -> None:
+    node = await world.node()
+    accepted = await world.store.accept(
+        world.inbound(), HERE, open_for=timedelta(seconds=5), node=node
+    )
+    assert accepted.slot is not None
+    claim = await world.store.claim_one(node, accepted.conversation)
+    assert claim is not None
+    await world.answered(claim, pieces=2)
+    head = await world.store.head(claim)
+    closes_at = head.slot_closes_at
+    assert closes_at is not None
+    row = await world.store.take_for_slot(accepted.conversation, accepted.slot, closes_at)
+    assert row is not None
+    assert (row.piece, row.state) == (0, OutboxState.SENDING)
+    # The second may not overtake the first while nobody knows what became of it.
+    assert await world.store.take_for_slot(accepted.conversation, accepted.slot, closes_at) is None
+    await world.store.slot_replied(row, accepted.slot, Sent("r1"))
+    second = await world.store.take_for_slot(accepted.conversation, accepted.slot, closes_at)
+    assert second is not None
+    assert second.piece == 1
+    await world.store.close_slot(accepted.slot)
+    parked = (await world.store.head(claim)).slot_closes_at
+    assert parked is not None
+    assert parked > closes_at
+
+
+async def test_a_slot_that_does_not_know_leaves_the_piece_to_the_lane(world: World) -> None:
+    node = await world.node()
+    accepted = await world.store.accept(
+        world.inbound(), HERE, open_for=timedelta(seconds=5), node=node
+    )
+    assert accepted.slot is not None
+    claim = await world.store.claim_one(node, accepted.conversation)
+    assert claim is not None
+    await world.answered(claim)
+    closes_at = (await world.store.head(claim)).slot_closes_at
+    assert closes_at is not None
+    assert await world.store.release(claim, wake_at=closes_at)
+    row = await world.store.take_for_slot(accepted.conversation, accepted.slot, closes_at)
+    assert row is not None
+    await world.store.slot_replied(row, accepted.slot, None)
+    await world.store.close_slot(accepted.slot)
+    again = await world.store.claim_one(node, accepted.conversation)
+    assert again is not None
+    head = await world.store.head(again)
+    assert [found.state for found in head.outbox] == [OutboxState.SENDING]
+    assert head.slot_closes_at is None
+
+
+async def test_a_closed_slot_takes_nothing_and_wakes_the_lane(world: World) -> None:
+    node = await world.node()
+    accepted = await world.store.accept(
+        world.inbound(), HERE, open_for=timedelta(seconds=5), node=node
+    )
+    assert accepted.slot is not None
+    claim = await world.store.claim_one(node, accepted.conversation)
+    assert claim is not None
+    await world.answered(claim)
+    closes_at = (await world.store.head(claim)).slot_closes_at
+    assert closes_at is not None
+    assert await world.store.release(claim, wake_at=closes_at)
+    await world.store.close_slot(accepted.slot)
+    assert await world.store.wake_up_in() == 0
+    assert await world.store.take_for_slot(accepted.conversation, accepted.slot, closes_at) is None
+
+
+async def test_a_slot_whose_time_is_over_takes_nothing(world: World) -> None:
+    node = await world.node()
+    accepted = await world.store.accept(
+        world.inbound(), HERE, open_for=timedelta(seconds=5), node=node
+    )
+    assert accepted.slot is not None
+    claim = await world.store.claim_one(node, accepted.conversation)
+    assert claim is not None
+    await world.answered(claim)
+    closes_at = (await world.store.head(claim)).slot_closes_at
+    assert closes_at is not None
+    await world.age(6)
+    assert await world.store.take_for_slot(accepted.conversation, accepted.slot, closes_at) is None
+    assert (await world.store.head(claim)).slot_closes_at is None

@@ -1,0 +1,219 @@
+"""What the schedule does, what an operator asks, and what is forgotten."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from bot.domain.message import Kind, Sent, Text
+from bot.domain.records import OutboxState, Retention, SignalKind
+from bot.errors import Fenced
+from tests.contracts.worlds import ANN, BOB, CHAT, LEASE, OTHER_CHAT, World
+
+DAY = 86400.0
+RULES = Retention(journal_seconds=7 * DAY, retain_seconds=90 * DAY)
+
+
+async def _quiet(world: World) -> int:
+    """A conversation whose answer has been sent."""
+    claim = await world.claimed()
+    (row,) = await world.answered(claim, sending_first=True)
+    await world.store.sent(claim, row, Sent("1"))
+    assert await world.store.release(claim)
+    return claim.conversation
+
+
+async def test_bodies_go_first_then_lines_and_keys_last(world: World) -> None:
+    inbound = world.inbound(key="e1")
+    await world.accept(inbound)
+    claim = (await world.store.claim(await world.node(), 1))[0]
+    (row,) = await world.answered(claim, sending_first=True)
+    await world.store.sent(claim, row, Sent("1"))
+    assert await world.store.release(claim)
+    assert not any((await world.store.retain(RULES)).values())
+    await world.age(8 * DAY)
+    counts = await world.store.retain(RULES)
+    assert (counts["inbox"], counts["outbox"], counts["messages"]) == (1, 1, 0)
+    assert not (await world.accept(inbound)).new
+    assert await world.said(claim.conversation) == ["hello", "an answer"]
+    await world.age(30 * DAY)
+    assert (await world.store.retain(RULES))["keys"] == 2
+    await world.age(60 * DAY)
+    counts = await world.store.retain(RULES)
+    assert (counts["messages"], counts["turns"]) == (2, 1)
+    assert await world.said(claim.conversation) == []
+
+
+async def test_sequence_numbers_are_not_used_again_after_retention(world: World) -> None:
+    await _quiet(world)
+    await world.age(91 * DAY)
+    await world.store.retain(RULES)
+    accepted = await world.accept()
+    claim = await world.store.claim_one(await world.node("two"), accepted.conversation)
+    assert claim is not None
+    assert (await world.store.head(claim)).next_message == 3
+
+
+async def test_retention_works_in_batches(world: World) -> None:
+    for _ in range(3):
+        await _quiet(world)
+    await world.age(8 * DAY)
+    rules = replace(RULES, batch=2)
+    assert (await world.store.retain(rules))["inbox"] == 2
+    assert (await world.store.retain(rules))["inbox"] == 1
+    assert (await world.store.retain(rules))["inbox"] == 0
+
+
+async def test_what_waits_is_not_retained_away(world: World) -> None:
+    accepted = await world.accept()
+    await world.age(100 * DAY)
+    await world.store.retain(RULES)
+    claim = await world.store.claim_one(await world.node(), accepted.conversation)
+    assert claim is not None
+    assert len((await world.store.head(claim)).waiting) == 1
+
+
+async def test_forgetting_a_conversation_leaves_no_line_of_it(world: World) -> None:
+    claim = await world.claimed()
+    await world.answered(claim)
+    await world.accept(world.inbound("not begun"))
+    order = await world.accept(world.inbound("/forget", kind=Kind.COMMAND))
+    await world.store.forget(claim, None)
+    head = await world.store.head(claim)
+    assert [row.inbound.text for row in head.waiting] == ["", "/forget"]
+    assert head.waiting[1].id == order.inbound
+    assert head.outbox == ()
+    assert head.next_message == 3
+    assert await world.said(claim.conversation) == []
+    assert await world.store.said_by("default", "telegram:1001:7") == [
+        entry
+        for entry in await world.store.page("default", CHAT, before=None, limit=10)
+        if entry.waiting
+    ]
+    assert (
+        await world.store.usage(
+            conversation=claim.conversation, sender=None, since=head.now - timedelta(days=1)
+        )
+    ).turns == 1
+    rows = await world.answered(claim, "forgotten")
+    assert [row.outbound.text for row in rows] == ["forgotten"]
+
+
+async def test_forgetting_one_sender_leaves_the_others(world: World) -> None:
+    claim = await world.claimed()
+    await world.answered(claim, "for Ann")
+    await world.accept(world.inbound("his", sender=BOB))
+    await world.answered(claim, "for Bob")
+    await world.store.forget(claim, ANN)
+    assert await world.said(claim.conversation) == ["his", "for Bob"]
+    outbox = (await world.store.head(claim)).outbox
+    assert [row.outbound.text for row in outbox] == ["for Bob"]
+    assert await world.store.said_by("default", "telegram:1001:7") == []
+
+
+async def test_erasing_a_conversation_leaves_nothing_of_it(world: World) -> None:
+    claim = await world.claimed()
+    await world.answered(claim)
+    kept = await world.accept(world.inbound("elsewhere", address=OTHER_CHAT))
+    assert await world.store.erase("default", CHAT)
+    assert not await world.store.erase("default", CHAT)
+    assert await world.store.conversation("default", CHAT) is None
+    assert await world.said(claim.conversation) == []
+    with pytest.raises(Fenced):
+        await world.store.head(claim)
+    fresh = await world.accept(world.inbound("again"))
+    assert fresh.new
+    assert fresh.conversation not in {claim.conversation, kept.conversation}
+
+
+async def test_one_node_listens_and_the_next_goes_on_from_its_offset(world: World) -> None:
+    one, two = await world.node("one"), await world.node("two")
+    first = world.store.listeners(lambda: one, "default")
+    second = world.store.listeners(lambda: two, "default")
+    assert await first.hold("telegram") == 0
+    await first.advance("telegram", 2**40)
+    assert await first.hold("telegram") == 2**40
+    assert await second.hold("telegram") is None
+    with pytest.raises(Fenced):
+        await second.advance("telegram", 5)
+    await first.let_go("telegram")
+    assert await second.hold("telegram") == 2**40
+    assert await first.hold("telegram") is None
+    await world.store.leave(two)
+    assert await first.hold("telegram") == 2**40
+    elsewhere = world.store.listeners(lambda: two, "other")
+    assert await elsewhere.hold("telegram") == 0
+
+
+async def test_a_firing_of_the_schedule_runs_on_one_node(world: World) -> None:
+    one, two = await world.node("one"), await world.node("two")
+    at = world.now()
+    assert await world.store.claim_tick("sweep", at, one)
+    assert not await world.store.claim_tick("sweep", at, two)
+    assert await world.store.claim_tick("sweep", at + timedelta(minutes=1), two)
+    await world.store.leave(one)
+    assert await world.store.claim_tick("sweep", at, two)
+    await world.store.tick_done("sweep", at)
+    await world.store.leave(two)
+    assert not await world.store.claim_tick("sweep", at, await world.node("three"))
+
+
+async def test_signals_are_read_in_order_from_where_a_node_stopped(world: World) -> None:
+    accepted = await world.accept()
+    where = accepted.conversation
+    await world.store.put_signal(where, SignalKind.STOP)
+    await world.store.put_signal(where, SignalKind.WATCHER, "web")
+    first, second = await world.store.signals(0)
+    assert (first.kind, second.kind, second.body) == (SignalKind.STOP, SignalKind.WATCHER, "web")
+    assert await world.store.signals(first.id) == [second]
+    assert await world.store.signals(second.id) == []
+    assert len(await world.store.signals(0, limit=1)) == 1
+
+
+async def test_only_the_newest_text_of_a_turn_is_kept_and_gone_with_its_end(world: World) -> None:
+    claim = await world.claimed()
+    for text in ("a", "ab", "abc"):
+        await world.store.put_signal(claim.conversation, SignalKind.TEXT, text)
+    assert [signal.body for signal in await world.store.signals(0)] == ["abc"]
+    await world.answered(claim)
+    assert await world.store.signals(0) == []
+
+
+async def test_the_first_value_of_a_setting_stays(world: World) -> None:
+    assert await world.store.get_setting("key") is None
+    assert await world.store.put_setting("key", "one") == "one"
+    assert await world.store.put_setting("key", "two") == "one"
+    assert await world.store.get_setting("key") == "one"
+
+
+async def test_health_counts_what_waits_and_what_is_stuck(world: World) -> None:
+    claim = await world.claimed()
+    first, second, third = await world.answered(claim, pieces=3, sending_first=True)
+    await world.store.hold(claim, second, until=None)
+    await world.store.bury(claim, third, error="x")
+    await world.accept()
+    head = await world.store.head(claim)
+    finish = replace(world.finish(head, world.turn(head)), done=(), dead=(head.waiting[0].id,))
+    await world.store.finish(claim, replace(finish, pieces=()))
+    await world.accept()
+    health = await world.store.health()
+    counts = dict(health.outbox)
+    assert (health.waiting, health.dead) == (1, 1)
+    assert (counts["sending"], counts["held"], counts["dead"]) == (1, 1, 1)
+    assert await world.store.writable()
+    rows = await world.store.outbox_rows([OutboxState.SENDING, OutboxState.HELD])
+    assert [row.piece for row in rows] == [first.piece, second.piece]
+    assert len(await world.store.outbox_rows(list(OutboxState), limit=2)) == 2
+    assert timedelta(minutes=1) > LEASE
+
+
+async def test_a_person_with_many_lines_is_told_the_newest(world: World) -> None:
+    claim = await world.claimed()
+    for n in range(4):
+        if n:
+            await world.accept(world.inbound(f"question {n}"))
+        await world.answered(claim, f"answer {n}")
+        await world.age(1)
+    said = await world.store.said_by("default", "telegram:1001:7", limit=3)
+    assert len(said) == 3
+    assert [entry.message.parts for entry in said][-1] == (Text("answer 3"),)

@@ -1,0 +1,79 @@
+"""A node keeps its lease, goes on under a new epoch when it has lost it, and yields its name."""
+
+import asyncio
+
+import pytest
+
+from bot import Transient
+from bot.domain.records import Node
+from bot.engine.runner import LeaseLost
+from bot.store.memory import MemoryStore
+from tests.engine.house import Gate, House, ScriptedModel
+from tests.fakes import FakeClock, until
+
+LEASE = 15.0
+
+
+class AwayStore(MemoryStore):
+    """A store whose database can be away for everything that a node does about its lease."""
+
+    away = False
+
+    async def renew(self, node: Node, *rest: object) -> bool:
+        if self.away:
+            raise Transient("away")
+        return await super().renew(node, *rest)  # type: ignore[arg-type]
+
+    async def rejoin(self, node: Node, *rest: object) -> Node | None:
+        if self.away:
+            raise Transient("away")
+        return await super().rejoin(node, *rest)  # type: ignore[arg-type]
+
+
+async def test_a_node_that_slept_longer_than_its_lease_begins_its_turns_again() -> None:
+    gate = Gate(after="too late")
+    async with House(ScriptedModel(gate)).open() as house:
+        await house.say("hello")
+        await gate.reached.wait()
+        first = house.engine.runner.node
+        house.clock.advance(LEASE + 5)
+        assert await house.has_sent(1) == ["you said: hello"]
+        await house.at_rest()
+        assert gate.closed.is_set()
+        assert house.engine.runner.node == Node(first.name, first.epoch + 1)
+        await house.say("and now?")
+        assert (await house.has_sent(2))[1] == "you said: and now?"
+
+
+async def test_a_database_that_is_away_for_longer_than_the_lease_is_waited_for() -> None:
+    clock = FakeClock()
+    store = AwayStore(clock)
+    gate = Gate()
+    async with House(ScriptedModel(gate), clock=clock, store=store).open() as house:
+        await house.say("hello")
+        await gate.reached.wait()
+        store.away = True
+        for _ in range(4):
+            clock.advance(LEASE / 3 + 0.1)
+            await asyncio.sleep(0)
+        await gate.closed.wait()
+        store.away = False
+        await until(lambda: _sent_after(clock, house))
+        assert house.platform.texts == ["you said: hello"]
+
+
+def _sent_after(clock: FakeClock, house: House) -> bool:
+    clock.advance(0.2)
+    return bool(house.platform.sent)
+
+
+async def test_a_node_whose_name_another_process_took_stops() -> None:
+    house = House(ScriptedModel())
+    await house.engine.runner.join()
+    running = asyncio.ensure_future(house.engine.runner.run())
+    await house.store.join(house.engine.runner.node.name, house.engine.runner._lease)
+    await until(lambda: house.clock.sleepers)
+    house.clock.advance(LEASE)
+    async with asyncio.timeout(5):
+        with pytest.raises(LeaseLost):
+            await running

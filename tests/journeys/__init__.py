@@ -1,0 +1,1 @@
+"""Dialogues through the whole program, over the real wire."""

@@ -1,0 +1,1 @@
+"""Models, and models that wrap models."""

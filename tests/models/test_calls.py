@@ -1,0 +1,97 @@
+"""Tool calls are joined from whatever fragments a provider sends."""
+
+from typing import Any
+
+import pytest
+
+from bot.errors import Transient
+from bot.models.calls import Calls
+
+Fragment = tuple[int | None, str | None, str | None, Any]
+ONE = [("c1", "look", '{"at":"x"}')]
+TWO = [("c1", "look", '{"at":"x"}'), ("c2", "look", '{"at":"y"}')]
+
+
+def joined(*fragments: Fragment) -> list[tuple[str, str, str]]:
+    calls = Calls(step=3)
+    for fragment in fragments:
+        calls.add(*fragment)
+    return calls.joined("main")
+
+
+@pytest.mark.parametrize(
+    "fragments",
+    [
+        pytest.param(
+            [(0, "c1", "look", ""), (0, None, None, '{"at"'), (0, None, None, ':"x"}')], id="split"
+        ),
+        pytest.param(
+            [(1, "c1", "look", '{"at"'), (1, None, None, ':"x"}')], id="index begins with one"
+        ),
+        pytest.param([(None, "c1", "look", '{"at"'), (None, None, None, ':"x"}')], id="no index"),
+        pytest.param(
+            [(None, "c1", "look", '{"at"'), (None, "c1", "look", ':"x"}')],
+            id="no index, id and name again",
+        ),
+        pytest.param([(0, "c1", "look", '{"at"'), (0, "c1", "look", ':"x"}')], id="name again"),
+        pytest.param([(0, "c1", "look", '{"at"'), (0, "", "", ':"x"}')], id="later ones empty"),
+        pytest.param([(0, "c1", "look", '{"at"'), (0, "c9", None, ':"x"}')], id="fresh id each"),
+        pytest.param([(0, "", "look", '{"at"'), (0, "c1", None, ':"x"}')], id="id comes later"),
+        pytest.param([(0, "c1", "look", {"at": "x"})], id="an object instead of its text"),
+        pytest.param([(0, "c1", "look", '{"at":"x"}'), (0, "c1", "look", "")], id="empty end"),
+    ],
+)
+def test_fragments_of_one_call_are_one_call(fragments: list[Fragment]) -> None:
+    assert joined(*fragments) == ONE
+
+
+@pytest.mark.parametrize(
+    "fragments",
+    [
+        pytest.param(
+            [
+                (0, "c1", "look", '{"at":'),
+                (1, "c2", "look", '{"at":'),
+                (0, None, None, '"x"}'),
+                (1, None, None, '"y"}'),
+            ],
+            id="interleaved",
+        ),
+        pytest.param(
+            [(0, "c1", "look", '{"at":"x"}'), (0, "c2", "look", '{"at":"y"}')], id="all index zero"
+        ),
+        pytest.param(
+            [(None, "c1", "look", '{"at":"x"}'), (None, "c2", "look", '{"at":"y"}')], id="no index"
+        ),
+    ],
+)
+def test_two_calls_stay_two(fragments: list[Fragment]) -> None:
+    assert joined(*fragments) == TWO
+
+
+def test_calls_without_index_and_id_are_told_apart_by_whole_arguments() -> None:
+    calls = joined((None, "", "look", '{"at":"x"}'), (None, "", "look", '{"at":"y"}'))
+    assert [arguments for _, _, arguments in calls] == ['{"at":"x"}', '{"at":"y"}']
+    assert len({id for id, _, _ in calls}) == 2
+
+
+def test_another_name_at_the_same_index_is_another_call() -> None:
+    names = [name for _, name, _ in joined((0, "", "look", "{}"), (0, "", "hear", "{}"))]
+    assert names == ["look", "hear"]
+
+
+@pytest.mark.parametrize("arguments", [None, "", "  ", "null"])
+def test_no_arguments_are_an_empty_object(arguments: str | None) -> None:
+    assert joined((0, "c1", "look", arguments)) == [("c1", "look", "{}")]
+
+
+def test_ids_that_are_missing_or_repeated_become_unique() -> None:
+    calls = Calls(step=3)
+    for name in ("a", "b", "c"):
+        calls.put("same" if name != "c" else "", name, "{}")
+    assert [id for id, _, _ in calls.joined("main")] == ["same", "same_3_2", "call_3_3"]
+
+
+def test_a_call_without_a_name_is_no_answer() -> None:
+    with pytest.raises(Transient):
+        joined((0, "c1", None, "{}"))

@@ -1,0 +1,79 @@
+"""No exception of the vendor, of its transport or of the socket leaves the wire file."""
+
+import ssl
+from collections.abc import Iterator
+from types import ModuleType
+
+import aiohttp
+import httpx2
+import openai
+import pytest
+from aiohttp import http_exceptions
+
+from bot.errors import ParleyError
+from bot.models.openai import VENDOR_ERRORS, translated
+from tests.fakes import EPOCH
+
+# Raised by parts of aiohttp that a client of plain HTTP never enters.
+ELSEWHERE = {"PayloadAccessError", "WSMessageTypeError", "WebSocketError", "EofStream"}
+
+
+def exceptions_of(*modules: ModuleType) -> Iterator[type[Exception]]:
+    """Every exception class that a module offers, and everything derived from one."""
+    waiting = [
+        value
+        for module in modules
+        for value in list(vars(module).values())
+        if isinstance(value, type) and issubclass(value, Exception)
+    ]
+    seen: set[type[Exception]] = set()
+    while waiting:
+        kind = waiting.pop()
+        # Warnings are raised by nobody, and exceptions of Python itself are not the vendor's.
+        foreign = kind.__module__.partition(".")[0] not in {"openai", "httpx2", "aiohttp"}
+        elsewhere = kind.__name__ in ELSEWHERE or kind.__module__.startswith("aiohttp.web")
+        if kind in seen or foreign or elsewhere or issubclass(kind, Warning):
+            continue
+        seen.add(kind)
+        waiting += kind.__subclasses__()
+        yield kind
+
+
+VENDORS = sorted(
+    exceptions_of(openai, httpx2, aiohttp, http_exceptions), key=lambda kind: kind.__qualname__
+)
+
+
+def made(kind: type[Exception]) -> Exception:
+    """An instance, with what the translation reads, without the vendor's own constructor."""
+    error = kind.__new__(kind)
+    request = httpx2.Request("POST", "https://model.test/v1")
+    for name, value in {
+        "response": httpx2.Response(418, request=request, content=b'{"error": "Canary"}'),
+        "request": request,
+        "message": "Canary",
+    }.items():
+        if "__slots__" not in vars(kind):
+            error.__dict__.setdefault(name, value)
+    return error
+
+
+def test_the_walk_meets_the_vendors_classes() -> None:
+    names = {kind.__name__ for kind in VENDORS}
+    assert {"RateLimitError", "APITimeoutError", "ReadError", "ClientPayloadError"} <= names
+    assert len(names) > 60
+
+
+@pytest.mark.parametrize("kind", VENDORS, ids=lambda kind: kind.__name__)
+def test_every_exception_of_the_vendor_is_caught_and_translated(kind: type[Exception]) -> None:
+    assert issubclass(kind, VENDOR_ERRORS), kind
+    error = translated(made(kind), "main", EPOCH)
+    assert isinstance(error, ParleyError)
+    assert str(error).startswith("main: ")
+    assert "Canary" not in str(error)
+
+
+@pytest.mark.parametrize("error", [ssl.SSLError("x"), ConnectionResetError(), OSError(24, "x")])
+def test_what_the_socket_raises_is_translated(error: OSError) -> None:
+    assert isinstance(error, VENDOR_ERRORS)
+    assert isinstance(translated(error, "main", EPOCH), ParleyError)

@@ -1,0 +1,165 @@
+"""Claiming a lane and reading what waits in it are two statements; one would answer twice."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import asyncpg
+import pytest
+
+from bot.domain.address import Address
+from bot.domain.conversation import ConversationId
+from bot.domain.records import Claim, Head, Node
+from bot.ports import Store
+from bot.store.postgres import PostgresStore
+from bot.store.postgres_sql import Query, query
+from bot.store.statements_postgres import CLAIM
+from tests.contracts.postgres_world import postgres_world
+from tests.contracts.worlds import HERE, LEASE, World
+from tests.postgres import Server
+
+pytestmark = pytest.mark.postgres
+
+GATE = 77
+"""An advisory lock; a statement that waits for it has its snapshot already."""
+
+JOINED = query(
+    """
+WITH due AS MATERIALIZED (
+  SELECT conversation_id FROM lane
+  WHERE node IS NULL AND wake_at <= <now>
+  ORDER BY wake_at LIMIT :limit
+  FOR NO KEY UPDATE SKIP LOCKED
+)
+UPDATE lane SET node = :node, epoch = :holder, wake_at = NULL, fence = lane.fence + 1
+FROM due WHERE lane.conversation_id = due.conversation_id
+RETURNING lane.conversation_id, lane.fence, (
+  SELECT array_agg(id ORDER BY id) FROM inbox
+  WHERE inbox.conversation_id = lane.conversation_id AND state = 0)
+"""
+)
+"""What must never be written: the claim together with the head."""
+
+
+@pytest.fixture
+async def world(postgres_server: Server) -> AsyncIterator[World]:
+    async with postgres_world(postgres_server) as found:
+        yield found
+
+
+def store_of(world: World) -> PostgresStore:
+    assert isinstance(world.store, PostgresStore)
+    return world.store
+
+
+async def gated(world: World, statement: Query, node: Node) -> list[asyncpg.Record]:
+    """Run a claim that stands still between its snapshot and its first row.
+
+    Meanwhile another node takes the lane, finishes the older message and gives the lane back.
+    """
+    pool = store_of(world)._pool
+    text = statement.text.replace(
+        "WITH", f"WITH gate AS MATERIALIZED (SELECT pg_advisory_xact_lock({GATE})),", 1
+    ).replace("FROM lane\n  WHERE", "FROM lane\n  WHERE (SELECT count(*) FROM gate) = 1 AND", 1)
+    assert text.count("gate") == 2
+    values = {"node": node.name, "holder": node.epoch, "limit": 10}
+    keeper, claimer = await pool.connect(), await pool.connect()
+    try:
+        await keeper.execute("SELECT pg_advisory_lock($1)", GATE)
+        claiming = asyncio.create_task(claimer.fetch(text, *statement.arguments(values)))
+        await waits(keeper)
+        await finish_the_first(world)
+        await keeper.execute("SELECT pg_advisory_unlock($1)", GATE)
+        async with asyncio.timeout(10):
+            rows: list[asyncpg.Record] = await claiming
+        return rows
+    finally:
+        await keeper.close()
+        await claimer.close()
+
+
+async def waits(connection: asyncpg.Connection) -> None:
+    """Until another connection of this database waits for a lock."""
+    async with asyncio.timeout(10):
+        while not await connection.fetchval(  # noqa: ASYNC110  # another process waits
+            "SELECT count(*) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        ):
+            await asyncio.sleep(0.01)
+
+
+async def finish_the_first(world: World) -> None:
+    quick = await world.store.join("quick", LEASE)
+    (claim,) = await world.store.claim(quick, 10)
+    head = await world.store.head(claim)
+    await world.store.skip(claim, [head.waiting[0].id])
+    # In the past: the claim that stands still has looked at the clock already.
+    assert await world.store.release(claim, wake_at=head.now - LEASE)
+
+
+async def test_a_claim_that_reads_the_head_too_hands_out_a_finished_message(world: World) -> None:
+    first = await world.accept(world.inbound("first"))
+    second = await world.accept(world.inbound("second"))
+    (row,) = await gated(world, JOINED, await world.node("slow"))
+    assert row[2] == [first.inbound, second.inbound]
+
+
+async def test_a_head_read_after_the_claim_holds_only_what_still_waits(world: World) -> None:
+    await world.accept(world.inbound("first"))
+    second = await world.accept(world.inbound("second"))
+    slow = await world.node("slow")
+    (row,) = await gated(world, CLAIM, slow)
+    head = await world.store.head(Claim(ConversationId(row[0]), slow, row[1]))
+    assert [waiting.id for waiting in head.waiting] == [second.inbound]
+
+
+async def test_many_claimers_answer_everything_once_and_in_order(world: World) -> None:
+    """Two nodes, twelve conversations, every message delivered twice, all at once."""
+    stores = [world.store, await world.another()]
+    crowd = Crowd(world, stores, [Address("telegram", "1001", f"chat{n}") for n in range(12)])
+    async with asyncio.timeout(60), asyncio.TaskGroup() as group:
+        for address in crowd.talks:
+            group.create_task(crowd.deliver(address))
+        for n, store in enumerate(stores):
+            node = await store.join(f"node{n}", LEASE)
+            group.create_task(crowd.work(store, node))
+            group.create_task(crowd.work(store, node))
+    assert sorted(crowd.answered.values()) == [["0", "1", "2", "3", "4"]] * len(crowd.talks)
+
+
+class Crowd:
+    """Conversations with five messages each, and claimers that answer one message a turn."""
+
+    def __init__(self, world: World, stores: list[Store], talks: list[Address]) -> None:
+        self.talks = talks
+        self.answered: dict[ConversationId, list[str]] = {}
+        self._world = world
+        self._stores = stores
+
+    async def deliver(self, address: Address) -> None:
+        for n in range(5):
+            inbound = self._world.inbound(f"{n}", key=f"e{n}", address=address)
+            twins = await asyncio.gather(*(store.accept(inbound, HERE) for store in self._stores))
+            assert sorted(accepted.new for accepted in twins) == [False, True]
+            assert twins[0].inbound == twins[1].inbound
+
+    async def work(self, store: Store, node: Node) -> None:
+        while sum(map(len, self.answered.values())) < len(self.talks) * 5:
+            for claim in await store.claim(node, 3):
+                await self._answer(store, claim)
+
+    async def _answer(self, store: Store, claim: Claim) -> None:
+        released = False
+        while not released:
+            head = await store.head(claim)
+            if head.waiting:
+                await self._finish(store, claim, replace(head, waiting=head.waiting[:1]))
+                said = self.answered.setdefault(claim.conversation, [])
+                said.append(head.waiting[0].inbound.text)
+            else:
+                released = await store.release(claim)
+
+    async def _finish(self, store: Store, claim: Claim, head: Head) -> None:
+        turn = self._world.turn(head)
+        await store.start(claim, turn, self._world.session(head))
+        await store.finish(claim, self._world.finish(head, turn))

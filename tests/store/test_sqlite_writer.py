@@ -1,0 +1,142 @@
+"""The writer commits what is queued, and one bad operation or a full disk stays its own trouble."""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from bot.errors import Fenced, Permanent, Transient
+from bot.store.sqlite_file import connect
+from bot.store.sqlite_writer import Operation, Writer
+
+LONG = 10
+
+
+@pytest.fixture
+async def writer(tmp_path: Path) -> AsyncIterator[Writer]:
+    made = Writer(lambda: connect(tmp_path / "w.db"), rolled_back=lambda: None)
+    made.start()
+    await made.run(lambda db: db.execute("CREATE TABLE t (n INTEGER PRIMARY KEY, x BLOB)"))
+    yield made
+    await made.close()
+
+
+def _insert(n: int, size: int = 1) -> Operation[object]:
+    return lambda db: db.execute("INSERT INTO t VALUES (?, zeroblob(?))", (n, size)).rowcount
+
+
+def _numbers(db: sqlite3.Connection) -> list[int]:
+    return [n for (n,) in db.execute("SELECT n FROM t ORDER BY n").fetchall()]
+
+
+async def test_operations_run_in_the_order_they_were_given(writer: Writer) -> None:
+    writer.post(lambda db: db.execute("INSERT INTO t VALUES (1, 'a')"))
+    writer.post(lambda db: db.execute("UPDATE t SET x = x || 'b'"))
+    found = await writer.run(lambda db: db.execute("SELECT x FROM t").fetchall())
+    assert found == [("ab",)]
+
+
+async def test_a_refusal_costs_its_group_nothing(writer: Writer) -> None:
+    def refused(db: sqlite3.Connection) -> None:
+        raise Fenced
+
+    async with asyncio.timeout(LONG):
+        results = await asyncio.gather(
+            writer.run(_insert(1)),
+            writer.run(refused),
+            writer.run(_insert(2)),
+            return_exceptions=True,
+        )
+    assert [type(result) for result in results] == [int, Fenced, int]
+    assert await writer.run(_numbers) == [1, 2]
+
+
+async def test_a_row_that_the_database_refuses_does_not_take_its_group_along(
+    writer: Writer,
+) -> None:
+    async with asyncio.timeout(LONG):
+        results = await asyncio.gather(
+            *(writer.run(_insert(n)) for n in (1, 2, 1, 3)), return_exceptions=True
+        )
+    assert [type(result) for result in results] == [int, int, Permanent, int]
+    assert await writer.run(_numbers) == [1, 2, 3]
+
+
+async def test_a_mistake_in_an_operation_is_told_to_its_caller_alone(writer: Writer) -> None:
+    def mistaken(db: sqlite3.Connection) -> None:
+        db.execute("INSERT INTO t VALUES (9, 'half')")
+        raise KeyError("nothing of it may stay")
+
+    async with asyncio.timeout(LONG):
+        results = await asyncio.gather(
+            writer.run(_insert(1)), writer.run(mistaken), return_exceptions=True
+        )
+    assert [type(result) for result in results] == [int, KeyError]
+    assert await writer.run(_numbers) == [1]
+
+
+async def test_a_full_disk_is_told_to_everyone_and_heals_by_itself(writer: Writer) -> None:
+    await _limit(writer, pages=10)
+    writer.post(_insert(1, 100_000))
+    with pytest.raises(Transient):
+        async with asyncio.timeout(LONG):
+            await writer.run(_insert(2, 100_000))
+    await _limit(writer, pages=1_000_000)
+    async with asyncio.timeout(LONG):
+        await writer.run(_insert(3))
+    # What nobody waited for was kept, and comes before what was given later.
+    assert await writer.run(_numbers) == [1, 3]
+
+
+async def test_what_nobody_waits_for_is_tried_again_without_company(writer: Writer) -> None:
+    tried = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def insert(db: sqlite3.Connection) -> None:
+        db.execute("INSERT INTO t VALUES (1, zeroblob(100000))")
+        loop.call_soon_threadsafe(tried.set)
+
+    await _limit(writer, pages=10)
+    writer.post(insert)
+    with pytest.raises(Transient):
+        async with asyncio.timeout(LONG):
+            await writer.run(_insert(2, 100_000))
+    await _limit(writer, pages=1_000_000)
+    async with asyncio.timeout(LONG):
+        await tried.wait()
+        await writer.run(lambda db: None)
+    assert await writer.run(_numbers) == [1]
+
+
+async def test_closing_commits_what_is_queued(tmp_path: Path) -> None:
+    writer = Writer(lambda: connect(tmp_path / "w.db"), rolled_back=lambda: None)
+    writer.start()
+    writer.post(lambda db: db.execute("CREATE TABLE t (n INTEGER PRIMARY KEY, x BLOB)"))
+    for n in range(5):
+        writer.post(_insert(n))
+    await writer.close()
+    assert _numbers(connect(tmp_path / "w.db")) == [0, 1, 2, 3, 4]
+    with pytest.raises(Transient):
+        await writer.run(_insert(9))
+    with pytest.raises(Transient):
+        writer.post(_insert(9))
+
+
+async def test_a_caller_that_was_cancelled_takes_nobody_along(writer: Writer) -> None:
+    async with asyncio.timeout(LONG):
+        impatient = asyncio.create_task(writer.run(_insert(1)))
+        await asyncio.sleep(0)
+        impatient.cancel()
+        await writer.run(_insert(2))
+    assert await writer.run(_numbers) == [1, 2]
+
+
+async def _limit(writer: Writer, *, pages: int) -> None:
+    """How large the file may grow: a disk that is full, as SQLite sees it."""
+
+    def set_limit(db: sqlite3.Connection) -> None:
+        db.execute(f"PRAGMA max_page_count={pages}").fetchall()
+
+    await writer.run(set_limit, alone=True)

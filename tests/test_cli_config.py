@@ -1,0 +1,67 @@
+"""`parley check` and `parley init` as an operator runs them."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+PARLEY = (sys.executable, "-m", "bot")
+
+
+def parley(folder: Path, *words: str, typed: str = "") -> subprocess.CompletedProcess[str]:
+    """Run a command in a folder, with nothing in the environment that is not ours."""
+    return subprocess.run(
+        [*PARLEY, *words],
+        cwd=folder,
+        env={"PYTHONPATH": str(Path(__file__).parent.parent), "LANG": "C.UTF-8"},
+        input=typed,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=60,
+        check=False,
+    )
+
+
+def test_every_mistake_is_a_sentence_on_stderr_and_the_exit_code_is_2(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text(
+        "server: {prot: 80}\nadapters: {}\nplugins: []\nlog: {level: loud}\n", encoding="utf-8"
+    )
+    run = parley(tmp_path, "check")
+    assert run.returncode == 2
+    assert run.stderr.splitlines() == [
+        "parley: server.prot (config.yaml line 1): there is no such key; did you mean server.port?",
+        'parley: log.level is "loud" (config.yaml line 4): '
+        "write one of debug, info, warning or error",
+    ]
+
+
+def test_init_writes_a_file_once(tmp_path: Path) -> None:
+    run = parley(tmp_path, "init", typed="web\nhttp://127.0.0.1:1/v1\n")
+    assert run.returncode == 0
+    text = (tmp_path / "config.yaml").read_text(encoding="utf-8")
+    assert 'base_url: "http://127.0.0.1:1/v1"' in text
+    again = parley(tmp_path, "init", typed="web\n\n")
+    assert again.returncode == 2
+    assert again.stderr == (
+        "parley: config.yaml is already there and stays as it is; name another with --config\n"
+    )
+
+
+def test_help_loads_nothing_heavy(tmp_path: Path) -> None:
+    code = (
+        "import sys; sys.argv = ['parley', '--help']\n"
+        "import atexit; atexit.register(lambda: print(*sys.modules))\n"
+        "from bot.cli import main; main()"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=Path(__file__).parent.parent,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=60,
+        check=True,
+    )
+    modules = set(run.stdout.split())
+    assert "bot.cli" in modules
+    assert modules.isdisjoint({"openai", "telegram", "aiohttp", "sqlalchemy", "uvicorn", "yaml"})
