@@ -4,6 +4,7 @@ A test marked `browser`, `postgres` or `fixtures` is left out where that thing i
 last line of the run names it. `PARLEY_REQUIRE=browser,postgres,fixtures` makes absence a failure.
 """
 
+import logging
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,17 @@ from tests import needs, postgres
 ABSENT = pytest.StashKey[dict[str, str]]()
 NOT_RUN = pytest.StashKey[set[str]]()
 KINDS = ("browser", "postgres", "fixtures")
+
+
+@pytest.fixture(autouse=True)
+def _library_loggers_as_they_were() -> Iterator[None]:
+    """Adapters silence their libraries for the whole process; the next test starts afresh."""
+    loggers = [logging.getLogger(name) for name in ("telegram", "slack_sdk", "slack_bolt")]
+    were = [(logger.level, logger.propagate) for logger in loggers]
+    yield
+    for logger, (level, propagate) in zip(loggers, were, strict=True):
+        logger.setLevel(level)
+        logger.propagate = propagate
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ def make_store(loaded: Loaded, clock: Clock, *, read: bool = False) -> Store:
     # asyncpg is imported only by those who have such a database
     from bot.store.postgres import PostgresStore  # noqa: PLC0415
 
-    return PostgresStore(database.url)
+    return PostgresStore(database.url, mode="read" if read else "write")
 
 
 def database_file(database: DatabaseSettings) -> Path | None:

@@ -85,6 +85,7 @@ class Drafting:
                 if self._draft is None:
                     await self._gate()
                     await self._open()
+                    self._changed.clear()
                     text, activities = self._newest
                 assert self._draft is not None
                 await self._draft.show(text, activities)

@@ -140,6 +140,7 @@ class Stored:
             rest = until - clock.monotonic()
             if rest <= 0:
                 await self._door.slots.close_slot(slot)
+                self._door.ring()  # what was kept for this request may leave by the front door
                 return None
             await clock.sleep(min(LOOK_EVERY, rest))
 
@@ -151,3 +152,5 @@ class Stored:
         self._taken = None
         sent = outcome if isinstance(outcome, Sent) else None
         await self._door.slots.slot_replied(row, slot, sent)
+        if sent is None:
+            self._door.ring()

@@ -35,10 +35,15 @@ def translate(error: BaseException) -> ParleyError:
 def explain(error: BaseException, url: str) -> ConfigError:
     """Why the store cannot be opened, and what to do; the password is never part of it."""
     place = urlsplit(url)
-    server = f"{place.hostname or 'this machine'}:{place.port or 5432}"
+    server = server_of(url)
     name = place.path.removeprefix("/") or "(none)"
     user = place.username or "(none)"
     return ConfigError(f"database: {_reason(error, server, name, user)}")
+
+
+def server_of(url: str) -> str:
+    """Host and port as they are written, without user and password."""
+    return urlsplit(url).netloc.rpartition("@")[2] or "this machine"
 
 
 def _reason(error: BaseException, server: str, name: str, user: str) -> str:

@@ -1,5 +1,6 @@
 """Leases, claims and the head of a lane on PostgreSQL, all by the database's clock."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -7,6 +8,7 @@ from typing import Any
 
 from bot.domain.conversation import ConversationId, InboundId, Step, Turn
 from bot.domain.records import Approval, Claim, Head, Node, Waiting
+from bot.errors import Transient
 from bot.store import statements
 from bot.store import statements_postgres as say
 from bot.store.codec import decode_inbound, decode_refusal, decode_sent, decode_step, decode_turn
@@ -37,8 +39,12 @@ class PostgresLanes(PostgresRoom):
     async def renew(self, node: Node, lease: timedelta) -> bool:
         seconds = lease.total_seconds()
         values = {**_me(node), "lease": micros_of(seconds)}
-        # An answer that comes later than the next renewal is due is of no use.
-        rows = await self._pool.fetch(say.RENEW, values, within=seconds / 3)
+        try:
+            # An answer that comes later than the next renewal is due is of no use.
+            async with asyncio.timeout(seconds / 3):
+                rows = await self._pool.fetch(say.RENEW, values)
+        except TimeoutError as error:
+            raise Transient("the lease could not be renewed in time") from error
         if rows and rows[0][0] - self._windows_since > FRESH:
             self._windows.clear()
             self._windows_since = rows[0][0]

@@ -7,6 +7,7 @@ import asyncpg
 
 from bot.errors import ConfigError
 from bot.store.migrate import Schema, check
+from bot.store.postgres_errors import server_of
 from bot.store.tables import VERSION
 
 Connect = Callable[[], Awaitable[asyncpg.Connection]]
@@ -45,8 +46,7 @@ async def check_postgres(connect: Connect, url: str) -> None:
 
 def place_of(url: str) -> str:
     """The database's name and server as an operator may read them, without user and password."""
-    parts = urlsplit(url)
-    return f"{parts.path.removeprefix('/')} at {parts.hostname or 'this machine'}"
+    return f"{urlsplit(url).path.removeprefix('/')} at {server_of(url)}"
 
 
 async def _schema(connect: Connect) -> Schema | None:
@@ -64,6 +64,7 @@ async def _schema(connect: Connect) -> Schema | None:
 async def _upgrade(connect: Connect) -> None:
     # Most of a second to import, and hardly ever needed.
     from sqlalchemy import Connection, text  # noqa: PLC0415
+    from sqlalchemy.exc import DBAPIError  # noqa: PLC0415
     from sqlalchemy.ext.asyncio import create_async_engine  # noqa: PLC0415
     from sqlalchemy.pool import NullPool  # noqa: PLC0415
 
@@ -79,5 +80,8 @@ async def _upgrade(connect: Connect) -> None:
     try:
         async with engine.begin() as connection:
             await connection.run_sync(run)
+    except DBAPIError as error:
+        # What the driver said is what `open` can explain.
+        raise (error.orig and error.orig.__cause__) or error from error
     finally:
         await engine.dispose()

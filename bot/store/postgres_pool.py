@@ -11,7 +11,7 @@ from typing import Any
 
 import asyncpg
 
-from bot.errors import ParleyError, Transient
+from bot.errors import ParleyError, Permanent, Transient
 from bot.store.postgres_errors import FAILURES, translate
 from bot.store.postgres_sql import Query
 
@@ -81,9 +81,7 @@ class Pool:
             raise
         return connection
 
-    async def fetch(
-        self, query: Query, values: Mapping[str, Any], *, within: float | None = None
-    ) -> list[Row]:
+    async def fetch(self, query: Query, values: Mapping[str, Any]) -> list[Row]:
         """Run one statement as a transaction of its own, in one round trip.
 
         Raises:
@@ -92,9 +90,7 @@ class Pool:
         """
         connection = await self._take()
         try:
-            rows: list[Row] = await connection.fetch(
-                query.text, *query.arguments(values), timeout=within
-            )
+            rows: list[Row] = await connection.fetch(query.text, *query.arguments(values))
         except BaseException as error:
             self._give_up(connection, error)
             if isinstance(error, FAILURES):
@@ -162,8 +158,13 @@ class Pool:
         self._room.release()
 
     def _give_up(self, connection: asyncpg.Connection, error: BaseException) -> None:
-        """Keep a connection only where the server has said that the statement is over."""
-        over = isinstance(error, asyncpg.PostgresError | ParleyError)
+        """Keep a connection only where the server has said that the statement is over.
+
+        One that says "not now" goes too: it may speak to a server that is no primary any more.
+        """
+        over = isinstance(error, ParleyError) or (
+            isinstance(error, asyncpg.PostgresError) and isinstance(translate(error), Permanent)
+        )
         if over and not connection.is_closed() and not connection.is_in_transaction():
             self._put(connection)
             return

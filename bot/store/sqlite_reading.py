@@ -6,13 +6,13 @@ from datetime import datetime
 from typing import Any
 
 from bot.domain.address import Address, Sender
-from bot.domain.conversation import Conversation, ConversationId, TurnId
+from bot.domain.conversation import Conversation, ConversationId
 from bot.domain.message import Message
 from bot.domain.records import Entry, OutboxRow, OutboxState, Signal, SignalKind, UsageRow
 from bot.store import statements, statements_upkeep
-from bot.store.codec import decode_inbound, decode_message
+from bot.store.codec import decode_message
 from bot.store.names import parse, person_of, place_of
-from bot.store.reading import conversation_of, outbox_row
+from bot.store.reading import conversation_of, entry_of, outbox_row, waiting_entry_of
 from bot.store.sqlite_room import SqliteRoom
 from bot.store.times import to_micros
 
@@ -46,10 +46,10 @@ class SqliteReading(SqliteRoom):
             "before": _NEWEST if before is None else before,
             "limit": limit,
         }
-        entries = [_entry(row) for row in reversed(self._read(statements_upkeep.PAGE, where))]
+        entries = [entry_of(row) for row in reversed(self._read(statements_upkeep.PAGE, where))]
         if before is None:
             waiting = self._read(statements_upkeep.PAGE_WAITING, where)
-            entries += [_waiting_entry(row) for row in waiting]
+            entries += [waiting_entry_of(row) for row in waiting]
         return entries
 
     async def said_by(self, tenant: str, sender: str, limit: int = 1000) -> Sequence[Entry]:
@@ -58,8 +58,8 @@ class SqliteReading(SqliteRoom):
         def look(db: sqlite3.Connection) -> list[Entry]:
             said = db.execute(statements_upkeep.SAID_BY, values).fetchall()
             waiting = db.execute(statements_upkeep.WAITING_BY, values).fetchall()
-            return [_entry(row) for row in reversed(said)] + [
-                _waiting_entry(row) for row in waiting
+            return [entry_of(row) for row in reversed(said)] + [
+                waiting_entry_of(row) for row in waiting
             ]
 
         entries = sorted(await self._scan(look), key=lambda entry: entry.message.sent_at)
@@ -115,13 +115,3 @@ class SqliteReading(SqliteRoom):
     async def get_setting(self, name: str) -> str | None:
         found = self._read(statements_upkeep.GET_SETTING, {"which": name})
         return found[0][0] if found else None
-
-
-def _entry(row: Sequence[Any]) -> Entry:
-    body, address, event_key, turn = row
-    return Entry(decode_message(body), parse(address), event_key, TurnId(turn))
-
-
-def _waiting_entry(row: Sequence[Any]) -> Entry:
-    body, address, event_key = row
-    return Entry(decode_inbound(body).message, parse(address), event_key, waiting=True)

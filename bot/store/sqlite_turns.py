@@ -2,12 +2,11 @@
 
 import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from bot.domain.conversation import InboundId, Session, Step, Turn, TurnId
 from bot.domain.message import Message, Outbound, Sent
-from bot.domain.records import Claim, Finish, OutboxRow, OutboxState
+from bot.domain.records import Claim, Finish, OutboxRow
 from bot.errors import Permanent
 from bot.store import statements
 from bot.store.codec import (
@@ -21,7 +20,8 @@ from bot.store.codec import (
 from bot.store.lines import Line, Origin, lines_of
 from bot.store.names import person_of
 from bot.store.sqlite_room import Owner, SqliteRoom, holding, owner
-from bot.store.times import aware, from_micros, to_micros
+from bot.store.times import aware, to_micros
+from bot.store.writing import outbox_rows_of, session_values
 
 DONE, DEAD = 1, 2
 """What `inbox.state` says of a row that needs no more work."""
@@ -153,40 +153,6 @@ class _Ending:
             }
             writes.append((statements.PUT_APPROVAL, values))
         return writes
-
-
-def outbox_rows_of(claim: Claim, finish: Finish, now: int) -> list[OutboxRow]:
-    """The pieces of a finished turn as rows."""
-    at = from_micros(now)
-    rows = [
-        OutboxRow(
-            claim.conversation,
-            finish.turn.id,
-            n,
-            piece,
-            OutboxState.QUEUED,
-            due_at=at,
-            created_at=at,
-            draft=finish.turn.draft if n == 0 else None,
-        )
-        for n, piece in enumerate(finish.pieces)
-    ]
-    if rows and finish.sending_first:
-        rows[0] = replace(rows[0], state=OutboxState.SENDING, attempts=1)
-    return rows
-
-
-def session_values(session: Session) -> dict[str, Any]:
-    """A session's own columns."""
-    return {
-        "n": session.n,
-        "first": session.first,
-        "started_at": to_micros(session.started_at),
-        "active_at": to_micros(session.active_at),
-        "ended_at": None if session.ended_at is None else to_micros(session.ended_at),
-        "ended_by": None if session.ended_by is None else session.ended_by.value,
-        "summary": session.summary,
-    }
 
 
 def _turn_values(

@@ -1,5 +1,6 @@
 """The PostgreSQL store's world: its clock is the database's, so everything stored is made older."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -55,6 +56,16 @@ async def postgres_world(server: Server) -> AsyncIterator[World]:
         for store in stores:
             await store.close()
         await server.drop(url)
+
+
+async def waits_for_a_lock(connection: asyncpg.Connection) -> None:
+    """Until another connection of this database stands still at a lock."""
+    async with asyncio.timeout(10):
+        while not await connection.fetchval(
+            "SELECT count(*) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        ):
+            await connection.execute("SELECT pg_sleep(0.01)")
 
 
 def _ageing(micros: int) -> str:

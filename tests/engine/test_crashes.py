@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from bot import Address, Held, Kind, Outbound, Permanent, ToolContext, Transient, tool
-from bot.domain.model import Delta, Request
+from bot.domain.model import Delta, Request, TextDelta
 from bot.domain.records import OutboxRow
 from bot.engine.taking import Limits
 from bot.store.memory import MemoryStore
@@ -97,8 +97,9 @@ async def test_a_lane_that_cannot_even_apologise_rests_and_tries_again_later() -
 
 async def test_a_model_that_cancels_itself_is_a_failure_and_not_the_end_of_the_lane() -> None:
     async def cancels(request: Request) -> AsyncGenerator[Delta, None]:
+        if not request.messages:
+            yield TextDelta("never")
         raise asyncio.CancelledError
-        yield
 
     async with House(ScriptedModel(cancels)).open() as house:
         await house.say("hello")

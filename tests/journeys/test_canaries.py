@@ -218,6 +218,8 @@ async def test_nothing_secret_and_nothing_said_is_logged_or_shown(
             assert await program.stop() == 0
         finally:
             await program.kill()
+    for counted in ("rejected_total", "discarded_total"):
+        assert f'parley_{counted}{{adapter="telegram"' in shown[0]
     # What is to be searched is there: the tool's failure, the library's line, the dead letter.
     for event in ("tool open_safe", "some.library", "send.dead", "model.called"):
         assert event in program.output

@@ -54,7 +54,7 @@ async def test_a_running_turn_is_finished_and_what_comes_meanwhile_waits_for_the
     script = by_words({"slow": Answer(text=LONG, waits={0: let_go})}, echo())
     async with world(tmp_path, script, grace="25s") as (telegram, model, program):
         telegram.push(telegram.updates.text("a slow one"))
-        await model.wait_for(lambda: model.asked)
+        await model.wait_for(lambda: model.asked, 30.0)
         stopping = asyncio.create_task(program.stop())
         assert "draining" in await not_ready(program)
         meanwhile = telegram.updates.text("meanwhile", BO)
@@ -77,7 +77,7 @@ async def test_a_turn_that_is_longer_than_the_grace_time_is_resumed_by_the_next_
     script = in_turn(waiting, Answer(text=LONG, chunks=6))
     async with world(tmp_path, script, grace="0s", stream="draft") as (telegram, model, program):
         telegram.push(telegram.updates.mention("a slow one"))
-        await telegram.wait_for(lambda: any("one" in text for text in telegram.texts(GROUP)))
+        await telegram.wait_for(lambda: any("one" in text for text in telegram.texts(GROUP)), 30.0)
         assert await program.stop() == 0
         assert model.asked[0].closed_at is not None
         assert telegram.texts(GROUP) != [LONG]

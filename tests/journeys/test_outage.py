@@ -88,7 +88,7 @@ async def check_that_it_heals(folder: Path, url: str, outage: Outage) -> None:
         first, second = (telegram.updates.text(text, BO) for text in ("first", "second"))
         try:
             telegram.push(telegram.updates.text("a slow one"))
-            await model.wait_for(lambda: model.open)
+            await model.wait_for(lambda: model.open, 30.0)
             async with outage(program):
                 assert await telegram.post(first, hook) == 503
                 await is_ready(program, 503)

@@ -14,7 +14,7 @@ from bot.ports import Store
 from bot.store.postgres import PostgresStore
 from bot.store.postgres_sql import Query, query
 from bot.store.statements_postgres import CLAIM
-from tests.contracts.postgres_world import postgres_world
+from tests.contracts.postgres_world import postgres_world, waits_for_a_lock
 from tests.contracts.worlds import HERE, LEASE, World
 from tests.postgres import Server
 
@@ -67,7 +67,7 @@ async def gated(world: World, statement: Query, node: Node) -> list[asyncpg.Reco
     try:
         await keeper.execute("SELECT pg_advisory_lock($1)", GATE)
         claiming = asyncio.create_task(claimer.fetch(text, *statement.arguments(values)))
-        await waits(keeper)
+        await waits_for_a_lock(keeper)
         await finish_the_first(world)
         await keeper.execute("SELECT pg_advisory_unlock($1)", GATE)
         async with asyncio.timeout(10):
@@ -76,16 +76,6 @@ async def gated(world: World, statement: Query, node: Node) -> list[asyncpg.Reco
     finally:
         await keeper.close()
         await claimer.close()
-
-
-async def waits(connection: asyncpg.Connection) -> None:
-    """Until another connection of this database waits for a lock."""
-    async with asyncio.timeout(10):
-        while not await connection.fetchval(  # noqa: ASYNC110  # another process waits
-            "SELECT count(*) FROM pg_stat_activity "
-            "WHERE datname = current_database() AND wait_event_type = 'Lock'"
-        ):
-            await asyncio.sleep(0.01)
 
 
 async def finish_the_first(world: World) -> None:

@@ -1,0 +1,219 @@
+"""A growing answer is decoration: it never fails a turn, and where it stands is never lost."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any
+
+from bot import Address, Ambiguous, Draft, Permanent, Sent, Transient, TurnId
+from bot.engine.drafting import Drafting
+from bot.errors import Fenced
+from tests.engine.house import Gate, House, ListDraft, ListPlatform, ScriptedModel
+from tests.fakes import FakeClock, RecordingObserver, until
+
+PLACE = Address("list", "me", "room")
+
+
+class Easel:
+    """One drafting and everything around it, by name."""
+
+    def __init__(self, platform: ListPlatform | None = None, resume: Sent | None = None) -> None:
+        self.platform = platform or ListPlatform(drafts="message")
+        self.clock = FakeClock()
+        self.observer = RecordingObserver()
+        self.recorded: list[Sent] = []
+        self.errors: list[Exception] = []
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.drafting = Drafting(
+            platform=self.platform,
+            name="list",
+            address=PLACE,
+            turn=TurnId(7),
+            reply_to=None,
+            resume=resume,
+            gate=self._wait,
+            record=self._record,
+            clock=self.clock,
+            observer=self.observer,
+        )
+
+    async def _wait(self) -> None:
+        await self.gate.wait()
+
+    async def _record(self, sent: Sent) -> None:
+        if self.errors:
+            raise self.errors.pop(0)
+        self.recorded.append(sent)
+
+    @asynccontextmanager
+    async def open(self) -> AsyncGenerator["Easel", None]:
+        async with asyncio.TaskGroup() as group:
+            self.drafting.start(group)
+            yield self
+            await self.drafting.close()
+
+    @property
+    def draft(self) -> ListDraft:
+        return self.platform.drafts[-1]
+
+
+class Refusing(ListPlatform):
+    """A platform that opens no draft."""
+
+    def __init__(self, fault: Exception) -> None:
+        super().__init__(drafts="message")
+        self.fault = fault
+
+    async def draft(self, address: Address, **values: Any) -> ListDraft:
+        raise self.fault
+
+
+async def settle() -> None:
+    for _ in range(30):
+        await asyncio.sleep(0)
+
+
+async def test_where_a_draft_stands_is_written_down_before_its_first_text_shows() -> None:
+    shown_when_recorded: list[list[str]] = []
+
+    class Looking(Easel):
+        async def _record(self, sent: Sent) -> None:
+            shown_when_recorded.append(list(self.draft.shown))
+            await super()._record(sent)
+
+    easel = Looking()
+    async with easel.open():
+        easel.drafting.show("Hel", ())
+        await until(lambda: easel.platform.drafts and easel.draft.shown)
+    assert shown_when_recorded == [[]]
+    assert easel.recorded == [Sent("d7")]
+
+
+async def test_a_draft_that_could_not_be_written_down_goes_away_and_another_is_opened() -> None:
+    easel = Easel()
+    easel.errors = [Transient("away")]
+    async with easel.open():
+        easel.drafting.show("Hel", ())
+        await until(lambda: easel.observer.named("draft_failed"))
+        assert easel.draft.abandoned
+        assert easel.draft.shown == []
+        await settle()
+        easel.clock.advance(1)
+        await until(lambda: easel.draft.shown == ["Hel"])
+    assert easel.recorded == [Sent("d7")]
+
+
+async def test_a_draft_of_a_lane_that_is_lost_goes_away_in_silence() -> None:
+    easel = Easel()
+    easel.errors = [Fenced()]
+    async with easel.open():
+        easel.drafting.show("Hel", ())
+        await until(lambda: easel.platform.drafts and easel.draft.abandoned)
+        await settle()
+        assert await easel.drafting.close() is None
+    assert easel.draft.shown == []
+    assert easel.observer.facts == []
+
+
+async def test_the_draft_of_an_earlier_run_is_taken_up_and_not_written_down_again() -> None:
+    easel = Easel(resume=Sent("d3"))
+    async with easel.open():
+        easel.drafting.show("Hel", ())
+        await until(lambda: easel.platform.drafts and easel.draft.shown)
+    assert easel.draft.sent == Sent("d3")
+    assert easel.recorded == []
+
+
+async def test_no_draft_shows_before_the_turn_before_has_left() -> None:
+    easel = Easel()
+    easel.gate.clear()
+    async with easel.open():
+        easel.drafting.show("Hel", ())
+        await settle()
+        assert easel.platform.drafts == []
+        easel.drafting.show("Hello", ())
+        easel.gate.set()
+        await until(lambda: easel.platform.drafts and easel.draft.shown)
+    assert easel.draft.shown == ["Hello"]
+
+
+async def test_a_slow_platform_is_shown_only_the_newest_text() -> None:
+    easel = Easel()
+    async with easel.open():
+        for text in ("H", "He", "Hel", "Hell", "Hello"):
+            easel.drafting.show(text, ())
+        await until(lambda: easel.platform.drafts and easel.draft.shown)
+        await settle()
+    assert easel.draft.shown == ["Hello"]
+
+
+async def test_a_cancel_while_a_draft_is_being_opened_waits_for_it_and_keeps_it() -> None:
+    class Slow(ListPlatform):
+        opening = asyncio.Event()
+        go_on = asyncio.Event()
+
+        async def draft(self, address: Address, **values: Any) -> ListDraft:
+            self.opening.set()
+            await self.go_on.wait()
+            return await super().draft(address, **values)
+
+    platform = Slow(drafts="message")
+    easel = Easel(platform)
+    async with easel.open():
+        easel.drafting.show("Hel", ())
+        await platform.opening.wait()
+        closing = asyncio.ensure_future(easel.drafting.close())
+        await settle()
+        assert not closing.done()
+        platform.go_on.set()
+        found: Draft | None = await closing
+    assert found is easel.draft
+    assert easel.recorded == [Sent("d7")]
+
+
+async def test_what_a_platform_refuses_ends_the_growing_and_is_told_once() -> None:
+    refusals: list[tuple[Exception, str]] = [
+        (Permanent("no"), "no more"),
+        (Ambiguous("lost"), "no answer"),
+        (RuntimeError("a bug"), ""),
+    ]
+    for error, reason in refusals:
+        easel = Easel(Refusing(error))
+        async with easel.open():
+            easel.drafting.show("Hel", ())
+            await until(partial(len, easel.observer.facts))
+            easel.drafting.show("Hello", ())
+            await settle()
+            assert await easel.drafting.close() is None
+        ((name, values),) = easel.observer.facts
+        assert name == ("draft_failed" if reason else "failed")
+        assert values.get("reason", "") == reason
+
+
+async def test_a_turn_is_answered_on_a_platform_that_refuses_its_draft() -> None:
+    gate = Gate(before="Hel", after="lo")
+    platform = Refusing(Permanent("no"))
+    async with House(ScriptedModel(gate), platform=platform).open() as house:
+        await house.say("hi")
+        await until(lambda: house.observer.named("draft_failed"))
+        gate.let_go.set()
+        assert await house.has_sent(1) == ["Hello"]
+
+
+async def test_a_draft_is_not_shown_twice_when_the_answer_to_its_end_is_lost() -> None:
+    platform = ListPlatform(drafts="message")
+    gate = Gate(before="Hel", after="lo")
+    async with House(ScriptedModel(gate), platform=platform).open() as house:
+        await house.say("hi")
+        await until(lambda: platform.drafts and platform.drafts[0].shown)
+        platform.faults = [Ambiguous("lost")]
+        gate.let_go.set()
+        await until(lambda: house.observer.named("send_failed"))
+        await house.at_rest()
+        await settle()
+        house.clock.advance(2)
+        assert await house.has_sent(1) == ["Hello"]
+        assert {draft.sent for draft in platform.drafts} == {Sent("d1")}
+        assert house.observer.named("send_failed")[0]["outcome"] == "transient"

@@ -1,0 +1,145 @@
+"""Connections that break, errors of the driver: nothing leaks, nothing is left in doubt."""
+
+import asyncio
+import inspect
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+
+import asyncpg
+import pytest
+
+from bot.errors import ParleyError, Permanent, Transient
+from bot.store.postgres import PostgresStore
+from bot.store.postgres_errors import FAILURES, translate
+from bot.store.postgres_pool import Pool
+from bot.store.postgres_sql import query
+from tests.contracts.postgres_world import prepared
+from tests.postgres import Server
+
+pytestmark = pytest.mark.postgres
+
+
+@pytest.fixture
+async def url(postgres_server: Server) -> AsyncIterator[str]:
+    """A database with our tables in it."""
+    found = await prepared(postgres_server)
+    yield found
+    await postgres_server.drop(found)
+
+
+@asynccontextmanager
+async def pool_of(url: str, *, most: int = 10, patience: float = 10.0) -> AsyncIterator[Pool]:
+    pool = Pool(url, most=most, patience=patience)
+    await pool.open()
+    try:
+        yield pool
+    finally:
+        await pool.close()
+
+
+# ---- what the driver raises --------------------------------------------------------------
+
+
+def _errors() -> Iterator[type[BaseException]]:
+    for found in vars(asyncpg.exceptions).values():
+        if inspect.isclass(found) and issubclass(found, Exception):
+            yield found
+
+
+def test_no_error_of_the_driver_leaks_and_none_quotes_a_value() -> None:
+    kinds = [kind for kind in _errors() if not issubclass(kind, Warning)]
+    assert len(kinds) > 200
+    assert [kind for kind in kinds if not issubclass(kind, FAILURES)] == []
+    for kind in kinds:
+        found = translate(kind("Failing row contains (a secret)"))
+        assert isinstance(found, ParleyError)
+        assert "secret" not in str(found)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        asyncpg.ConnectionDoesNotExistError,
+        asyncpg.AdminShutdownError,
+        asyncpg.CannotConnectNowError,
+        asyncpg.TooManyConnectionsError,
+        asyncpg.SerializationError,
+        asyncpg.DeadlockDetectedError,
+        asyncpg.DiskFullError,
+        asyncpg.PostgresIOError,
+        asyncpg.QueryCanceledError,
+        asyncpg.LockNotAvailableError,
+        asyncpg.ReadOnlySQLTransactionError,
+        asyncpg.InterfaceError,
+        ConnectionResetError,
+        TimeoutError,
+    ],
+)
+def test_what_may_heal_is_tried_again(kind: type[Exception]) -> None:
+    assert isinstance(translate(kind("x")), Transient)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [asyncpg.UniqueViolationError, asyncpg.PostgresSyntaxError, asyncpg.DataError],
+)
+def test_our_own_mistakes_are_not_tried_again(kind: type[Exception]) -> None:
+    assert isinstance(translate(kind("x")), Permanent)
+
+
+# ---- connections -------------------------------------------------------------------------
+
+ONE = query("SELECT 1")
+WHOSE = query("SELECT pg_backend_pid()")
+SLOW = query("SELECT pg_sleep(60)")
+
+
+async def test_a_statement_that_is_cancelled_leaves_no_connection_in_doubt(url: str) -> None:
+    async with pool_of(url, most=1) as pool:
+        for _ in range(3):
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.05):
+                    await pool.fetch(SLOW, {})
+            assert await pool.fetch(ONE, {}) == [(1,)]
+
+
+async def test_a_statement_that_takes_too_long_is_given_up(url: str) -> None:
+    async with pool_of(url, patience=1.0) as pool:
+        with pytest.raises(Transient):
+            await pool.fetch(SLOW, {})
+        assert await pool.fetch(ONE, {}) == [(1,)]
+
+
+async def test_who_waits_for_a_connection_too_long_is_told(url: str) -> None:
+    async with pool_of(url, most=1, patience=0.2) as pool:
+        async with pool.transaction():
+            with pytest.raises(Transient, match="busy"):
+                await pool.fetch(ONE, {})
+        assert await pool.fetch(ONE, {}) == [(1,)]
+
+
+async def test_a_transaction_that_fails_leaves_nothing_and_its_connection_goes_on(
+    url: str,
+) -> None:
+    async with pool_of(url, most=1) as pool:
+        ((before,),) = await pool.fetch(WHOSE, {})
+        with pytest.raises(Permanent):
+            await _write_and_fail(pool)
+        assert await pool.fetch(query("SELECT * FROM setting"), {}) == []
+        assert await pool.fetch(WHOSE, {}) == [(before,)]
+
+
+async def _write_and_fail(pool: Pool) -> None:
+    write = query("INSERT INTO setting VALUES (:name, :value)")
+    async with pool.transaction() as transaction:
+        await transaction.fetch(write, {"name": "a", "value": "b"})
+        await transaction.fetch(query("SELECT 1 / :divisor::bigint"), {"divisor": 0})
+
+
+async def test_a_closed_store_says_so(url: str) -> None:
+    store = PostgresStore(url)
+    with pytest.raises(Transient, match="closed"):
+        await store.get_setting("x")
+    await store.open()
+    await store.close()
+    assert not await store.writable()
