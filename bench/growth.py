@@ -1,5 +1,6 @@
 """One conversation that goes on and on: its six hundredth turn must cost what its sixtieth did."""
 
+import asyncio
 import sqlite3
 import statistics
 from collections.abc import Sequence
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from bench.load import SETTLE
 from bench.plan import Shape
 from bench.readings import cpu_seconds
 from bench.talk import Talk
@@ -69,6 +71,7 @@ async def _until(turns: int, talk: Talk, program: Program, file: Path) -> tuple[
         before = cpu_seconds(program.pid)
         await talk.ask()
         used.append(cpu_seconds(program.pid) - before)
+    await asyncio.sleep(SETTLE)
     rows, steps = _read(file)
     return rows, steps, statistics.median(used[-AROUND:]) * 1000
 

@@ -21,6 +21,7 @@ from openai import AsyncAzureOpenAI, AsyncOpenAI, AsyncStream, DefaultAioHttpCli
 from bot.domain.model import Delta, Finished, Reason, Request
 from bot.errors import ParleyError, Permanent, Transient
 from bot.models.failures import Busy, PromptFiltered, complaint_of, failure, retry_after
+from bot.models.gulps import source_of, until_next_gulp
 from bot.models.openai_body import Settings, body_of
 from bot.models.openai_wire import Answer
 from bot.models.presets import OPENAI, preset_for
@@ -216,6 +217,8 @@ class OpenAIModel:
                 if data is None:
                     return
                 if events:
+                    if not answer.complete:
+                        await until_next_gulp(source_of(response.stream))
                     wait = _FOR_USAGE if answer.complete else self._gap
                     limit, why = min(end, _now() + wait), "the answer stopped growing"
 
