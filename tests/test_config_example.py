@@ -19,7 +19,13 @@ LINES = TEXT.splitlines()
 # `#key:` and the lines below it are settings that wait; `# words` is prose.
 WAITING = re.compile(r"(\s*)#(?=[\w-]|  )(.*)")
 KEY = re.compile(r"\s*#?\s*(?:- )?(\w+):(.*)")
-ENVIRON = {"TELEGRAM_TOKEN": "123456789:AAabcdefghijklmnopqrstuvwxyz_-12345"}
+ENVIRON = {
+    "SLACK_APP_TOKEN": "xapp-1-A0EXAMPLE-1234567890-abcdef",
+    "SLACK_BOT_TOKEN": "xoxb-1234567890-1234567890-abcdef",
+    "TELEGRAM_TOKEN": "123456789:AAabcdefghijklmnopqrstuvwxyz_-12345",
+    "WECHAT_AES_KEY": "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG",
+    "WECHAT_TOKEN": "exampletoken",
+}
 
 
 def blocks() -> list[range]:

@@ -14,6 +14,7 @@ import typer
 
 from bot.cli.options import Config, Tenant, Yes, load_config, tell
 from bot.cli.outbox import outbox
+from bot.cli.slack import slack
 from bot.cli.words import locale, spoken, words
 from bot.errors import ConfigError, ParleyError
 
@@ -27,6 +28,7 @@ app = typer.Typer(
 plugins = typer.Typer(help=words("about_plugins"), no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(plugins, name="plugin")
 app.add_typer(outbox, name="outbox")
+app.add_typer(slack, name="slack")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

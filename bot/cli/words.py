@@ -58,6 +58,17 @@ _CATALOGUE: Mapping[str, tuple[str, str]] = {
     "about_outbox_retry": ("Send dead or held ones again.", "重新发送已放弃或被搁置的。"),
     "about_all": ("Every dead letter.", "所有已放弃的。"),
     "about_outbox_drop": ("Delete one without sending it.", "不发送，直接删除一条。"),
+    "about_slack": ("Setting up a Slack app.", "设置 Slack 应用。"),
+    "about_manifest": (
+        "Print what Slack's “Create an app from a manifest” takes.",
+        "输出 Slack“从 manifest 创建应用”所需的内容。",
+    ),
+    "about_mode": ("socket needs no address; http does.", "socket 不需要地址，http 需要。"),
+    "about_url": (
+        "Where Slack calls in mode http: <public_url>/in/<adapter>.",
+        "http 模式下 Slack 调用的地址：<public_url>/in/<适配器>。",
+    ),
+    "about_app_name": ("What the app is called.", "应用的名称。"),
     "configuration": ("configuration: {path}", "配置：{path}"),
     "no_file": ("no file, all defaults", "没有文件，全部使用默认值"),
     "ok": ("ok", "正常"),

@@ -51,6 +51,8 @@ _LARGEST = 32 * 1024 * 1024
 _FOR_USAGE = 2.0
 # A body read to its end gives its connection back to the pool; a slow end is not worth waiting.
 _FOR_REUSE = 0.05
+# As much as the vendor's client hands over at once: more is there already.
+_FULL = 16 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +207,7 @@ class OpenAIModel:
         """The events of a stream. Comments and blank lines are no sign of life."""
         splitter = Splitter()
         limit, why = first, _TOO_SLOW
+        slow = False
         async with aclosing(_chunks(response)) as chunks:
             while True:
                 data = await self._next(chunks, limit, why, complete=answer.complete)
@@ -217,8 +220,10 @@ class OpenAIModel:
                 if data is None:
                     return
                 if events:
-                    if not answer.complete:
+                    # What comes in one go has no first gulp, and no gulp ends in a full read.
+                    if slow and not answer.complete and len(data) < _FULL:
                         await until_next_gulp(source_of(response.stream))
+                    slow = True
                     wait = _FOR_USAGE if answer.complete else self._gap
                     limit, why = min(end, _now() + wait), "the answer stopped growing"
 

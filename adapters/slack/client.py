@@ -1,0 +1,316 @@
+"""The calls that we make, over the library's client, with our errors and our pace."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+import msgspec
+from slack_sdk.errors import SlackClientError
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
+
+from adapters.slack.failures import CallFailed, Declined, limited, translate
+from adapters.slack.limits import POST, UPDATE, Pace
+from adapters.slack.render import PLAIN_LIMIT, Rendered
+from adapters.slack.settings import Settings
+from adapters.slack.web import Http, SharedClient, silence_the_libraries
+from bot import Ambiguous, Clock, Permanent, Transient
+
+T = TypeVar("T")
+Doubt = tuple[str, str | None, str]
+"""Channel, thread and key of a post whose answer was lost."""
+
+EVENT_TYPE = "parley_answer"
+"""The name under which a message carries the key of what it says."""
+LOOKS = 2
+LOOK_AGAIN = 1.0
+"""How often, and after how many seconds, an unanswered post is looked for."""
+_MARGIN = timedelta(seconds=120)
+_KEPT = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who we are, and what we may do."""
+
+    user: str
+    bot: str
+    team: str
+    name: str
+    team_name: str
+    scopes: frozenset[str] | None = None
+
+
+class Client:
+    """One installation's calls."""
+
+    def __init__(self, settings: Settings, http: Http, clock: Clock, pace: Pace) -> None:
+        silence_the_libraries()
+        self.pace = pace
+        self.web = SharedClient(settings, http, clock)
+        self._settings = settings
+        self._clock = clock
+        self._doubtful: dict[Doubt, str] = {}
+
+    @property
+    def ahead(self) -> timedelta:
+        """How far Slack's clock is ahead of ours, by its last answer."""
+        return self.web.seen.ahead
+
+    # -- speaking ----------------------------------------------------------------------------
+
+    async def post(
+        self, channel: str, thread: str | None, rendered: Rendered, key: str
+    ) -> tuple[str, str]:
+        """A new message; its channel and its `ts`. Raises what `Adapter.send` raises.
+
+        The message carries its key. Where no answer came it is looked for before anybody has to
+        wonder, and what is still doubtful is looked for again before it is sent again.
+        """
+        doubt = (channel, thread, key)
+        if (ts := await self._found_late(doubt)) is not None:
+            return channel, ts
+        await self.pace.post(channel)
+        oldest = self._stamp()
+        try:
+            sent = await self._laid_out(rendered, lambda how: self._post(channel, thread, key, how))
+        except Ambiguous:
+            self._doubt(doubt, oldest)
+            ts = await self._look_for(doubt, oldest)
+            if ts is None:
+                raise
+            return channel, ts
+        self._doubtful.pop(doubt, None)
+        return sent
+
+    async def _post(
+        self, channel: str, thread: str | None, key: str, how: dict[str, Any]
+    ) -> tuple[str, str]:
+        metadata = {"event_type": EVENT_TYPE, "event_payload": {"key": key}}
+        answer = await self._guard(
+            POST,
+            channel,
+            self.web.chat_postMessage(
+                channel=channel,
+                thread_ts=thread,
+                metadata=metadata,
+                unfurl_links=False,
+                unfurl_media=False,
+                **how,
+            ),
+        )
+        return _text(answer, "channel") or channel, _required(answer, "ts")
+
+    async def update(self, channel: str, ts: str, rendered: Rendered) -> None:
+        """Another text in its place; the caller has waited for its pace.
+
+        Raises:
+            Transient: also where the answer was lost: an edit can be made again.
+        """
+
+        async def edit(how: dict[str, Any]) -> object:
+            how = {"blocks": [], **how}  # without the key, the former layout would stay
+            return await self._guard(
+                UPDATE, channel, self.web.chat_update(channel=channel, ts=ts, **how)
+            )
+
+        try:
+            await self._laid_out(rendered, edit, PLAIN_LIMIT)
+        except Ambiguous as error:
+            raise Transient(str(error)) from None
+
+    async def take_buttons(self, channel: str, ts: str, text: str, blocks: Sequence[Any]) -> None:
+        """A choice is made once."""
+        await self.pace.final(channel, ts)
+        await self._guard(
+            UPDATE,
+            channel,
+            self.web.chat_update(channel=channel, ts=ts, text=text or "…", blocks=list(blocks)),
+        )
+
+    async def delete(self, channel: str, ts: str) -> None:
+        """Take one of our messages off the screen."""
+        await self._ask("chat.delete", self.web.chat_delete(channel=channel, ts=ts))
+
+    async def whisper(self, channel: str, user: str, rendered: Rendered) -> str:
+        """A message that only one person of a channel sees; nobody can find it again."""
+        await self.pace.call("chat.postEphemeral")
+
+        async def say(how: dict[str, Any]) -> str:
+            answer = await self._guard(
+                "chat.postEphemeral",
+                channel,
+                self.web.chat_postEphemeral(channel=channel, user=user, **how),
+            )
+            return _text(answer, "message_ts")
+
+        return await self._laid_out(rendered, say)
+
+    async def respond(self, url: str, rendered: Rendered) -> None:
+        """Answer to a slash command where it was given; Slack takes five of these an hour."""
+        said = {"response_type": "ephemeral", **_laid_out(rendered)}
+        headers = {"Content-Type": "application/json; charset=utf-8"}
+        try:
+            status, found, _ = await self.web.exchange(
+                "POST", url, data=msgspec.json.encode(said), headers=headers
+            )
+        except CallFailed as error:
+            raise error.outcome from None
+        if status == 429:
+            raise limited(found.get("Retry-After"))
+        if 400 <= status < 500:
+            raise Declined(f"http_{status}")
+        if status >= 300:
+            raise Ambiguous(f"HTTP {status}")
+
+    # -- asking ------------------------------------------------------------------------------
+
+    async def me(self) -> Identity:
+        """Who we are."""
+        answer = await self._ask("auth.test", self.web.auth_test())
+        granted = answer.headers.get("x-oauth-scopes")
+        scopes = None if granted is None else frozenset(granted.replace(" ", "").split(","))
+        return Identity(
+            user=_text(answer, "user_id"),
+            bot=_text(answer, "bot_id"),
+            team=_text(answer, "team_id"),
+            name=_text(answer, "user"),
+            team_name=_text(answer, "team"),
+            scopes=scopes,
+        )
+
+    async def open_socket(self) -> str:
+        """An address for one socket; it is good once."""
+        token = self._settings.app_token
+        assert token is not None
+        opened = self.web.apps_connections_open(app_token=token.get_secret_value())
+        return _required(await self._ask("apps.connections.open", opened), "url")
+
+    async def refuse_function(self, execution: str, token: str, reason: str) -> None:
+        """A workflow waits for a step that we do not have."""
+        call = self.web.functions_completeError(
+            function_execution_id=execution, error=reason, token=token
+        )
+        await self._ask("functions.completeError", call)
+
+    # -- what nobody knows -------------------------------------------------------------------
+
+    def _stamp(self) -> str:
+        """A time well before now, by Slack's clock, in the form of its ids."""
+        at: datetime = self._clock.now() + self.ahead - _MARGIN
+        return f"{max(at.timestamp(), 0):.6f}"
+
+    def _doubt(self, doubt: Doubt, oldest: str) -> None:
+        if len(self._doubtful) >= _KEPT:
+            self._doubtful.pop(next(iter(self._doubtful)))
+        self._doubtful.setdefault(doubt, oldest)
+
+    async def _found_late(self, doubt: Doubt) -> str | None:
+        """A post whose answer was lost may have landed after we looked for it."""
+        oldest = self._doubtful.get(doubt)
+        if oldest is None:
+            return None
+        try:
+            ts = await self._find(*doubt, oldest)
+        except (Transient, Permanent):
+            return None
+        if ts is not None:
+            del self._doubtful[doubt]
+        return ts
+
+    async def _look_for(self, doubt: Doubt, oldest: str) -> str | None:
+        """The `ts` of an unanswered post; None when we cannot read there.
+
+        Raises:
+            Transient: it is not there: it may be sent again.
+        """
+        for look in range(LOOKS):
+            if look:
+                await self._clock.sleep(LOOK_AGAIN)
+            try:
+                ts = await self._find(*doubt, oldest)
+            except (Transient, Permanent):
+                return None
+            if ts is not None:
+                del self._doubtful[doubt]
+                return ts
+        raise Transient("no answer, and it is not in the conversation")
+
+    async def _find(self, channel: str, thread: str | None, key: str, oldest: str) -> str | None:
+        wanted: dict[str, Any] = {
+            "channel": channel,
+            "oldest": oldest,
+            "limit": 100,
+            "include_all_metadata": True,
+        }
+        if thread is None:
+            method, call = "conversations.history", self.web.conversations_history(**wanted)
+        else:
+            method = "conversations.replies"
+            call = self.web.conversations_replies(ts=thread, **wanted)
+        found = (await self._ask(method, call)).get("messages")
+        for message in found if isinstance(found, list) else ():
+            if _key_of(message) == key:
+                return str(message.get("ts"))
+        return None
+
+    # -- what all of them share --------------------------------------------------------------
+
+    async def _laid_out(
+        self,
+        rendered: Rendered,
+        call: Callable[[dict[str, Any]], Awaitable[T]],
+        plain_limit: int | None = None,
+    ) -> T:
+        """Where the layout is not understood, the words are still worth sending."""
+        try:
+            return await call(_laid_out(rendered))
+        except Declined as error:
+            if not error.is_about_blocks or not rendered.blocks:
+                raise
+            if plain_limit is not None and len(rendered.plain) > plain_limit:
+                raise
+            return await call({"text": rendered.plain or rendered.notice})
+
+    async def _guard(
+        self, method: str, channel: str, call: Awaitable[AsyncSlackResponse]
+    ) -> AsyncSlackResponse:
+        try:
+            return await call
+        except SlackClientError as error:
+            outcome = translate(error)
+        if isinstance(outcome, Transient) and outcome.retry_after is not None:
+            self.pace.pause(method, channel, outcome.retry_after.total_seconds())
+        raise outcome
+
+    async def _ask(self, method: str, call: Awaitable[AsyncSlackResponse]) -> AsyncSlackResponse:
+        """A call that can always be made again: without an answer nothing is lost."""
+        try:
+            return await self._guard(method, "", call)
+        except Ambiguous as error:
+            raise Transient(str(error)) from None
+
+
+def _laid_out(rendered: Rendered) -> dict[str, Any]:
+    return {"blocks": list(rendered.blocks), "text": rendered.notice or "…"}
+
+
+def _text(answer: AsyncSlackResponse, name: str) -> str:
+    value = answer.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _required(answer: AsyncSlackResponse, name: str) -> str:
+    value = _text(answer, name)
+    if not value:
+        # A success without its only content: the message is probably there.
+        raise Ambiguous("an answer of an unknown form")
+    return value
+
+
+def _key_of(message: Any) -> str | None:
+    match message:
+        case {"metadata": {"event_type": str(kind), "event_payload": {"key": str(key)}}}:
+            return key if kind == EVENT_TYPE else None
+        case _:
+            return None

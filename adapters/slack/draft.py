@@ -1,0 +1,116 @@
+"""Answers while they grow: a message that is edited until it says the whole."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+
+from adapters.slack.client import Client
+from adapters.slack.failures import Declined
+from adapters.slack.render import Rendered, first_part, growing, render
+from bot import Activity, Outbound, Permanent, Sent, Transient
+
+OPENING = "…"
+STOPPED = "⏹"
+LANDING = 3.0
+"""How long a last text waits for the one before it, which is still on its way."""
+
+Send = Callable[[Outbound], Awaitable[Sent]]
+
+
+def standing(channel: str, ts: str) -> Sent:
+    """Where a message stands; an edit needs both."""
+    return Sent(ts, (("channel", channel),))
+
+
+def channel_of(sent: Sent, otherwise: str) -> str:
+    """The channel of a message that was sent."""
+    return dict(sent.extra).get("channel", otherwise)
+
+
+class _Flight:
+    """A call that is carried to its end although its caller is cancelled.
+
+    What is on its way cannot be called back: a half text that lands after the whole answer would
+    stand in its place.
+    """
+
+    def __init__(self) -> None:
+        self._task: asyncio.Future[None] | None = None
+
+    async def carry(self, call: Coroutine[None, None, None]) -> None:
+        await self.landed()
+        self._task = asyncio.ensure_future(call)
+        self._task.add_done_callback(_look_at)
+        await asyncio.shield(self._task)
+
+    async def landed(self) -> None:
+        """Wait for what is on its way, but not for ever."""
+        if self._task is not None and not self._task.done():
+            await asyncio.wait({self._task}, timeout=LANDING)
+
+
+def _look_at(task: asyncio.Future[None]) -> None:
+    # Whoever waited has seen the error; nobody waits any more for one that was cancelled.
+    if not task.cancelled():
+        task.exception()
+
+
+class EditedDraft:
+    """A message of ours in a channel or a direct chat."""
+
+    def __init__(self, channel: str, ts: str, *, client: Client, send: Send) -> None:
+        self._channel = channel
+        self._ts = ts
+        self._client = client
+        self._send = send
+        self._flight = _Flight()
+        self._shown: Rendered | None = None
+        self._said = ""
+
+    @property
+    def sent(self) -> Sent | None:
+        return standing(self._channel, self._ts)
+
+    async def show(self, text: str, activities: Sequence[Activity] = ()) -> None:
+        # What is too long goes into the next message, once the answer is whole.
+        said = first_part(growing(text, activities))
+        shown = render(said)
+        if not said.strip() or shown == self._shown:
+            return
+        await self._client.pace.edit(self._channel, self._ts)
+        await self._flight.carry(self._client.update(self._channel, self._ts, shown))
+        self._shown, self._said = shown, said
+
+    async def finish(self, piece: Outbound) -> Sent:
+        await self._flight.landed()
+        rendered = render(piece.text, piece.choices)
+        try:
+            await self._put(rendered)
+        except Declined as error:
+            if error.is_gone:
+                # Somebody deleted it meanwhile; the answer is still owed.
+                return await self._send(piece)
+            if error.is_about_blocks or error.code == "msg_too_long":
+                return await self._replace(piece)
+            raise
+        return standing(self._channel, self._ts)
+
+    async def abandon(self) -> None:
+        """Nothing more will come: the unfinished text goes away."""
+        await self._flight.landed()
+        try:
+            await self._client.delete(self._channel, self._ts)
+        except Declined as error:
+            if not error.is_gone:
+                await self._put(render(f"{self._said} {STOPPED}".strip()))
+
+    async def _put(self, rendered: Rendered) -> None:
+        await self._client.pace.final(self._channel, self._ts)
+        await self._client.update(self._channel, self._ts, rendered)
+
+    async def _replace(self, piece: Outbound) -> Sent:
+        sent = await self._send(piece)
+        try:
+            await self._client.delete(self._channel, self._ts)
+        except (Permanent, Transient):
+            return sent  # the answer stands; the beginning of it above is only untidy
+        return sent

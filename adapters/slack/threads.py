@@ -1,0 +1,51 @@
+"""Where we take part: a thread that has begun with us goes on without our name."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from adapters.slack.recent import Recent
+from bot import Address, Entry
+
+
+class Pages(Protocol):
+    """What is needed of the store: `ports.Transcript`."""
+
+    async def page(
+        self, tenant: str, address: Address, *, before: int | None, limit: int
+    ) -> Sequence[Entry]: ...
+
+
+class Threads:
+    """Remembers what this process saw; for the rest the transcript knows.
+
+    That a thread is not ours is never remembered: another node may have accepted its first
+    mention a moment ago.
+    """
+
+    def __init__(self, tenant: str, transcript: Pages) -> None:
+        self._tenant = tenant
+        self._transcript = transcript
+        self._ours: Recent[Address, None] = Recent()
+        self._last: Recent[tuple[str, str, str], Address] = Recent()
+
+    async def includes_us(self, address: Address) -> bool:
+        """Whether something was ever accepted or said there. Raises: Transient."""
+        if address in self._ours:
+            return True
+        if not await self._transcript.page(self._tenant, address, before=None, limit=1):
+            return False
+        self.joined(address)
+        return True
+
+    def joined(self, address: Address) -> None:
+        """We were spoken to there, or have spoken."""
+        self._ours.put(address, None)
+
+    def spoke(self, person: str, address: Address) -> None:
+        """Somebody spoke to us there: what they stop in this channel is that."""
+        self.joined(address)
+        self._last.put((address.account, address.chat, person), address)
+
+    def last_of(self, person: str, account: str, chat: str) -> Address | None:
+        """The thread of a channel in which a person spoke to us last, as far as we saw."""
+        return self._last.get((account, chat, person))
