@@ -1,7 +1,8 @@
 """A growing answer is read in gulps, all answers at the same instants.
 
 What waking up costs is more than what there is to do with one chunk: at fifty slow streams, chunks
-read one by one cost nearly twice as much CPU as those of a tenth of a second together (docs/bench.md).
+read one by one cost nearly twice as much CPU as those of a tenth of a second together
+(docs/bench.md).
 """
 
 import asyncio
