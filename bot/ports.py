@@ -50,7 +50,7 @@ from bot.domain.records import (
     Swept,
     UsageRow,
 )
-from bot.errors import Ambiguous
+from bot.errors import Ambiguous, Held
 
 if TYPE_CHECKING:
     from aiohttp import ClientSession
@@ -89,11 +89,19 @@ class Receipt(Protocol):
         ...
 
     async def reply(self, within: timedelta) -> Outbound | None:
-        """The next part of the answer, for this very request; None when none came in time."""
+        """The next part of the answer, for this very request; None when none came in time.
+
+        None comes at once when nothing more can come. Asked again before `replied`, it hands out
+        the part after: one request may carry what was held back and the answer to this message.
+        """
         ...
 
-    async def replied(self, outcome: Sent | Ambiguous) -> None:
-        """Say what became of the part that `reply` handed out."""
+    async def replied(self, outcome: Sent | Ambiguous | Held) -> None:
+        """Say what became of the oldest part handed out that nothing was said of yet.
+
+        `Held`: it was not put into the request and waits as before. After the last part the
+        request is over.
+        """
         ...
 
 
@@ -520,11 +528,22 @@ class Slots(Protocol):
     async def take_for_slot(
         self, conversation: ConversationId, slot: int, closes_at: datetime
     ) -> OutboxRow | None:
-        """The oldest queued piece, now sending through this slot."""
+        """The oldest unsent piece behind those that this slot has taken, now sending through it.
+
+        None while an older one is being sent another way.
+        """
         ...
 
     async def slot_replied(self, row: OutboxRow, slot: int, outcome: Sent | None) -> None:
         """None: ambiguous."""
+        ...
+
+    async def slot_unused(self, row: OutboxRow, slot: int) -> None:
+        """It was taken and not put into the request: sending → queued, due now."""
+        ...
+
+    async def settled(self, conversation: ConversationId, inbound: InboundId) -> bool:
+        """Whether everything that answers this message is in the outbox or sent."""
         ...
 
     async def close_slot(self, slot: int) -> None: ...

@@ -12,7 +12,7 @@ BURST = 3
 EDIT_SPACING = (1.2, 3.0, 6.0)
 """Seconds between edits in a group: the more of the minute's budget is used, the slower."""
 PRIVATE_EDIT_SPACING = 1.2
-DRAFT_SPACING = 0.4
+DRAFT_SPACING = 0.8
 FINALS_RESERVE = 6
 """Of a group's minute, what edits leave for answers."""
 PATIENCE = 5.0

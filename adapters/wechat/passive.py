@@ -80,7 +80,7 @@ class Passive:
             if written and number < collected.fitting:
                 await receipt.replied(Sent())
             else:
-                await receipt.replied(Held("not put into this call"))  # type: ignore[arg-type]  # with the slots patch
+                await receipt.replied(Held("not put into this call"))
 
     def _without_answer(self, call: Call, *, good: bool) -> Collected:
         """`good`: nothing is lost by an acknowledgement."""

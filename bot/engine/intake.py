@@ -1,6 +1,7 @@
 """The door: policies, the durable inbox row, the lane's bell, and the receipt."""
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -10,7 +11,7 @@ from bot.domain.conversation import ConversationId
 from bot.domain.message import Inbound, Kind, Outbound, Sent
 from bot.domain.records import Accepted, OutboxRow, Placement, Refusal, Waiting
 from bot.engine.commands import Command, command_of
-from bot.errors import Ambiguous, Transient
+from bot.errors import Ambiguous, Held, Transient
 from bot.ports import Clock, Inbox, Observer, Receipt, Slots
 from bot.ports import Lanes as LanesPort
 
@@ -106,18 +107,18 @@ class Unmoved:
         """Nothing."""
         return None
 
-    async def replied(self, outcome: Sent | Ambiguous) -> None:
+    async def replied(self, outcome: Sent | Ambiguous | Held) -> None:
         """Nothing was handed out."""
 
 
 class Stored:
-    """The receipt of a stored message: a reply may be put into its open request."""
+    """The receipt of a stored message: replies may be put into its open request."""
 
     def __init__(self, door: Door, accepted: Accepted, open_for: timedelta | None) -> None:
         self._door = door
         self._accepted = accepted
         self._closes = door.clock.now() + (open_for or timedelta(0))
-        self._taken: OutboxRow | None = None
+        self._taken: deque[OutboxRow] = deque()
 
     @property
     def new(self) -> bool:
@@ -125,32 +126,40 @@ class Stored:
         return self._accepted.new
 
     async def reply(self, within: timedelta) -> Outbound | None:
-        """The oldest piece that waits, taken by compare-and-set; None when none came in time."""
+        """The oldest piece that waits, taken by compare-and-set; None when no more came in time."""
         slot = self._accepted.slot
         if slot is None:
             return None
-        clock = self._door.clock
+        clock, slots = self._door.clock, self._door.slots
         until = clock.monotonic() + within.total_seconds()
         while True:
-            self._taken = await self._door.slots.take_for_slot(
-                self._accepted.conversation, slot, self._closes
-            )
-            if self._taken is not None:
-                return self._taken.outbound
+            # Asked before the look: what is written in between is found by it.
+            settled = await slots.settled(self._accepted.conversation, self._accepted.inbound)
+            row = await slots.take_for_slot(self._accepted.conversation, slot, self._closes)
+            if row is not None:
+                self._taken.append(row)
+                return row.outbound
             rest = until - clock.monotonic()
-            if rest <= 0:
-                await self._door.slots.close_slot(slot)
-                self._door.ring()  # what was kept for this request may leave by the front door
+            if settled or rest <= 0:
+                if not self._taken:
+                    await self._close(slot)
                 return None
             await clock.sleep(min(LOOK_EVERY, rest))
 
-    async def replied(self, outcome: Sent | Ambiguous) -> None:
-        """Write down what became of the piece that `reply` handed out."""
-        slot, row = self._accepted.slot, self._taken
-        if slot is None or row is None:
+    async def replied(self, outcome: Sent | Ambiguous | Held) -> None:
+        """Write down what became of the oldest piece handed out; after the last, close the slot."""
+        slot = self._accepted.slot
+        if slot is None or not self._taken:
             return
-        self._taken = None
-        sent = outcome if isinstance(outcome, Sent) else None
-        await self._door.slots.slot_replied(row, slot, sent)
-        if sent is None:
-            self._door.ring()
+        row = self._taken.popleft()
+        if isinstance(outcome, Held):
+            await self._door.slots.slot_unused(row, slot)
+        else:
+            sent = outcome if isinstance(outcome, Sent) else None
+            await self._door.slots.slot_replied(row, slot, sent)
+        if not self._taken:
+            await self._close(slot)
+
+    async def _close(self, slot: int) -> None:
+        await self._door.slots.close_slot(slot)
+        self._door.ring()  # what was kept for this request may leave by the front door

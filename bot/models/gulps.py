@@ -1,15 +1,15 @@
 """A growing answer is read in gulps, all answers at the same instants.
 
 What waking up costs is more than what there is to do with one chunk: at fifty slow streams, chunks
-read one by one cost nearly twice as much CPU as those of a tenth of a second together
+read one by one cost nearly twice as much CPU as those of a fifth of a second together
 (docs/bench.md).
 """
 
 import asyncio
 from typing import Protocol, cast
 
-GULP = 0.1
-"""Seconds. A page that is told ten times a second looks as if it grew evenly."""
+GULP = 0.2
+"""Seconds. A page that is told five times a second looks as if it grew evenly."""
 
 
 class Source(Protocol):

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import datetime
 
-from bot.domain.conversation import ConversationId
+from bot.domain.conversation import ConversationId, InboundId
 from bot.domain.message import Sent
 from bot.domain.records import Claim, OutboxRow, OutboxState
 from bot.errors import Fenced
@@ -64,7 +64,9 @@ class MemoryOutbox(MemoryLanes):
         unsent = [
             line
             for key, line in sorted(self._rows.outbox.items())
-            if key[0] == conversation and line.row.state in UNSENT
+            if key[0] == conversation
+            and line.row.state in UNSENT
+            and not (line.taken is not None and line.taken.slot == slot)
         ]
         if not unsent or unsent[0].row.state is OutboxState.SENDING:
             return None
@@ -85,6 +87,18 @@ class MemoryOutbox(MemoryLanes):
             return
         self._set(line, state=OutboxState.SENT, sent=outcome)
         self._touch(row.conversation)
+
+    async def slot_unused(self, row: OutboxRow, slot: int) -> None:
+        line = self._line(row)
+        if line is None or line.taken is None or line.taken.slot != slot:
+            return
+        if line.row.state is OutboxState.SENDING:
+            attempts = line.row.attempts - 1
+            self._set(line, state=OutboxState.QUEUED, due_at=self._now(), attempts=attempts)
+
+    async def settled(self, conversation: ConversationId, inbound: InboundId) -> bool:
+        line = self._rows.inbox.get(inbound)
+        return line is None or line.state != 0
 
     async def close_slot(self, slot: int) -> None:
         closed = self._rows.slots.pop(slot, None)

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from bot.domain.conversation import ConversationId
+from bot.domain.conversation import ConversationId, InboundId
 from bot.domain.message import Sent
 from bot.domain.records import Claim, OutboxRow, OutboxState
 from bot.errors import Fenced
@@ -56,6 +56,14 @@ class PostgresOutbox(PostgresRoom):
             await self._pool.fetch(say.SLOT_UNKNOWN, values)
         else:
             await self._pool.fetch(say.SLOT_SENT, {**values, "sent": encode_sent(outcome)})
+
+    async def slot_unused(self, row: OutboxRow, slot: int) -> None:
+        values = {"conversation": row.conversation, **_key(row), "slot": slot}
+        await self._pool.fetch(say.SLOT_UNUSED, values)
+
+    async def settled(self, conversation: ConversationId, inbound: InboundId) -> bool:
+        values = {"conversation": conversation, "inbound": inbound}
+        return not await self._pool.fetch(say.STILL_WAITS, values)
 
     async def close_slot(self, slot: int) -> None:
         await self._pool.fetch(say.CLOSE_SLOT, {"slot": slot})

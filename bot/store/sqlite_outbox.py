@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from bot.domain.conversation import ConversationId
+from bot.domain.conversation import ConversationId, InboundId
 from bot.domain.message import Sent
 from bot.domain.records import Claim, OutboxRow, OutboxState
 from bot.errors import Fenced
@@ -97,6 +97,19 @@ class SqliteOutbox(SqliteRoom):
                 db.execute(statements.TOUCH, values)
 
         await self._writer.run(write)
+
+    async def slot_unused(self, row: OutboxRow, slot: int) -> None:
+        values = {
+            "conversation": row.conversation,
+            **_key(row),
+            "via": slot,
+            "now": self._now(),
+        }
+        await self._writer.run(lambda db: db.execute(statements.SLOT_UNUSED, values))
+
+    async def settled(self, conversation: ConversationId, inbound: InboundId) -> bool:
+        values = {"conversation": conversation, "which": inbound}
+        return not self._read(statements.STILL_WAITS, values)
 
     async def close_slot(self, slot: int) -> None:
         now = self._now()

@@ -448,7 +448,12 @@ SLOT_IS_OPEN = sql(
 )
 OLDEST_UNSENT = sql(
     select(*OUTBOX_COLUMNS)
-    .where(outbox.c.conversation_id == HERE, UNSENT)
+    .where(
+        outbox.c.conversation_id == HERE,
+        UNSENT,
+        # what this very slot has taken is ahead, not in the way
+        outbox.c.slot.is_distinct_from(bindparam("via")),
+    )
     .order_by(outbox.c.turn, outbox.c.piece)
     .limit(literal_column("1"))
 )
@@ -468,6 +473,26 @@ SLOT_SENT = sql(
     update(outbox)
     .where(_VIA)
     .values(state=_state("sent"), sent=bindparam("stands"), changed_at=NOW, **_UNSLOTTED)
+)
+SLOT_UNUSED = sql(
+    update(outbox)
+    .where(_VIA)
+    .values(
+        state=_state("queued"),
+        due_at=NOW,
+        changed_at=NOW,
+        attempts=outbox.c.attempts - literal_column("1"),
+        **_UNSLOTTED,
+    )
+)
+STILL_WAITS = sql(
+    select(literal_column("1"))
+    .select_from(inbox)
+    .where(
+        inbox.c.conversation_id == HERE,
+        inbox.c.id == bindparam("which"),
+        inbox.c.state == literal_column("0"),
+    )
 )
 SLOT_UNKNOWN = sql(update(outbox).where(_VIA).values(**_UNSLOTTED))
 CLOSE_SLOT = sql(

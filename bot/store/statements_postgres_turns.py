@@ -231,6 +231,7 @@ TAKE_FOR_SLOT = query(
 WITH oldest AS MATERIALIZED (
   SELECT o.turn, o.piece, o.state FROM outbox o
   WHERE o.conversation_id = :conversation AND o.state IN <unsent>
+    AND o.slot IS DISTINCT FROM :slot
     AND EXISTS (SELECT FROM slot
       WHERE id = :slot AND conversation_id = :conversation AND closes_at > <now>)
   ORDER BY o.turn, o.piece
@@ -257,6 +258,17 @@ WITH changed AS (
 <touch>
 """,
     **_OUTBOX,
+)
+SLOT_UNUSED = query(
+    """
+UPDATE outbox o SET state = 'queued', due_at = <now>, changed_at = <now>,
+  attempts = o.attempts - 1, slot = NULL, slot_closes_at = NULL
+WHERE <row> AND o.slot = :slot AND o.state = 'sending'
+""",
+    **_OUTBOX,
+)
+STILL_WAITS = query(
+    "SELECT FROM inbox WHERE conversation_id = :conversation AND id = :inbound AND state = 0"
 )
 SLOT_UNKNOWN = query(
     """

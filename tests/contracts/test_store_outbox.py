@@ -161,15 +161,54 @@ async def test_a_slot_takes_the_oldest_piece_and_reports_it(world: World) -> Non
     assert row is not None
     assert (row.piece, row.state) == (0, OutboxState.SENDING)
     # The second may not overtake the first while nobody knows what became of it.
-    assert await world.store.take_for_slot(accepted.conversation, accepted.slot, closes_at) is None
+    again = await world.store.accept(world.inbound(), HERE, open_for=timedelta(seconds=5))
+    assert again.slot is not None
+    assert await world.store.take_for_slot(accepted.conversation, again.slot, closes_at) is None
     await world.store.slot_replied(row, accepted.slot, Sent("r1"))
-    second = await world.store.take_for_slot(accepted.conversation, accepted.slot, closes_at)
+    second = await world.store.take_for_slot(accepted.conversation, again.slot, closes_at)
     assert second is not None
     assert second.piece == 1
+    await world.store.close_slot(again.slot)
     await world.store.close_slot(accepted.slot)
     parked = (await world.store.head(claim)).slot_closes_at
     assert parked is not None
     assert parked > closes_at
+
+
+async def test_one_slot_takes_several_pieces_in_order_and_gives_back_what_it_did_not_use(
+    world: World,
+) -> None:
+    node = await world.node()
+    accepted = await world.store.accept(
+        world.inbound(), HERE, open_for=timedelta(seconds=5), node=node
+    )
+    assert accepted.slot is not None
+    assert not await world.store.settled(accepted.conversation, accepted.inbound)
+    claim = await world.store.claim_one(node, accepted.conversation)
+    assert claim is not None
+    await world.answered(claim, pieces=3)
+    assert await world.store.settled(accepted.conversation, accepted.inbound)
+    closes_at = (await world.store.head(claim)).slot_closes_at
+    assert closes_at is not None
+    taken = [
+        await world.store.take_for_slot(accepted.conversation, accepted.slot, closes_at)
+        for _ in range(3)
+    ]
+    assert [row.piece for row in taken if row is not None] == [0, 1, 2]
+    assert taken[0] is not None
+    assert taken[1] is not None
+    assert taken[2] is not None
+    await world.store.slot_replied(taken[0], accepted.slot, Sent())
+    await world.store.slot_unused(taken[1], accepted.slot)
+    await world.store.slot_unused(taken[2], accepted.slot)
+    await world.store.slot_unused(taken[2], accepted.slot)
+    await world.store.close_slot(accepted.slot)
+    head = await world.store.head(claim)
+    assert [(row.piece, row.state, row.attempts) for row in head.outbox] == [
+        (1, OutboxState.QUEUED, 0),
+        (2, OutboxState.QUEUED, 0),
+    ]
+    assert head.slot_closes_at is None
 
 
 async def test_a_slot_that_does_not_know_leaves_the_piece_to_the_lane(world: World) -> None:

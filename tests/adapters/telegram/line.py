@@ -20,6 +20,7 @@ from bot import (
     ASGIApp,
     Clock,
     Entry,
+    Held,
     Inbound,
     Outbound,
     Sent,
@@ -68,7 +69,7 @@ class NewReceipt:
     async def reply(self, within: timedelta) -> Outbound | None:
         return None
 
-    async def replied(self, outcome: Sent | Ambiguous) -> None:
+    async def replied(self, outcome: Sent | Ambiguous | Held) -> None:
         return None
 
 

@@ -82,11 +82,11 @@ async def test_a_short_pause_is_waited_for() -> None:
     assert await run(clock, pace.final(GROUP)) == pytest.approx(PATIENCE - 1, abs=0.06)
 
 
-async def test_drafts_come_every_four_tenths_of_a_second() -> None:
+async def test_drafts_come_every_eight_tenths_of_a_second() -> None:
     clock = FakeClock()
     pace = Pace(clock, Rates())
     times = await stream(clock, lambda: pace.draft(PERSON), 4)
-    assert 9 <= len(times) <= 11
+    assert 5 <= len(times) <= 6
 
 
 async def test_edits_of_a_group_grow_slower_and_leave_room_for_answers() -> None:

@@ -18,6 +18,7 @@ from bot import (
     Choice,
     Clock,
     Entry,
+    Held,
     Inbound,
     Kind,
     Message,
@@ -76,7 +77,7 @@ class Taken:
         """Nothing: answers are pushed."""
         return None
 
-    async def replied(self, outcome: Sent | Ambiguous) -> None:
+    async def replied(self, outcome: Sent | Ambiguous | Held) -> None:
         """Nothing was handed out."""
 
 

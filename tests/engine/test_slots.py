@@ -1,0 +1,92 @@
+"""One request may carry several pieces, and what it does not use goes back."""
+
+import asyncio
+from datetime import timedelta
+
+from bot import Held, Outbound, Receipt, Sent
+from bot.domain.records import OutboxState
+from tests.engine.house import Gate, House, ScriptedModel, says
+from tests.fakes import FakeClock, until
+
+
+async def replied(receipt: Receipt, clock: FakeClock, within: float = 4.0) -> Outbound | None:
+    """What `reply` gives, while time passes."""
+    waiting = asyncio.ensure_future(receipt.reply(timedelta(seconds=within)))
+    async with asyncio.timeout(5):
+        while not waiting.done():
+            for _ in range(20):
+                await asyncio.sleep(0)
+            clock.advance(0.2)
+    return await waiting
+
+
+async def test_what_was_held_back_and_the_new_answer_leave_in_one_request() -> None:
+    house = House(ScriptedModel(says("the old answer"), says("the new answer")))
+    house.platform.faults = [Held("it may not"), Held("it may not")]
+    async with house.open():
+        await house.say("first")
+        await until(lambda: house.observer.named("send_failed"))
+        receipt = await house.receive(house.said("second"), timedelta(seconds=5))
+        old = await replied(receipt, house.clock)
+        new = await replied(receipt, house.clock)
+        assert [piece and piece.text for piece in (old, new)] == [
+            "the old answer",
+            "the new answer",
+        ]
+        before = house.clock.monotonic()
+        assert await replied(receipt, house.clock) is None
+        assert house.clock.monotonic() - before < 1, "nothing more can come, so nobody waits"
+        await receipt.replied(Sent())
+        await receipt.replied(Sent())
+        assert await house.store.outbox_rows(list(OutboxState)[:2]) == []
+        assert house.platform.sent == []
+
+
+async def test_a_piece_that_was_not_used_waits_for_the_next_request_unmarked() -> None:
+    gate = Gate(after="the new answer")
+    house = House(ScriptedModel(says("the old answer"), gate))
+    house.platform.faults = [Held("it may not") for _ in range(9)]
+    async with house.open():
+        await house.say("first")
+        await until(lambda: house.observer.named("send_failed"))
+        second = house.said("second")
+        receipt = await house.receive(second, timedelta(seconds=5))
+        old = await replied(receipt, house.clock)
+        assert await replied(receipt, house.clock, 1.0) is None
+        await receipt.replied(Held("not used"))
+        repeat = await house.receive(second, timedelta(seconds=5))
+        assert not repeat.new
+        gate.let_go.set()
+        texts = [piece and piece.text for piece in (old, await replied(repeat, house.clock))]
+        assert texts == ["the old answer", "the old answer"]
+        new = await replied(repeat, house.clock)
+        assert new is not None
+        assert new.text == "the new answer"
+        await repeat.replied(Sent())
+        await repeat.replied(Sent())
+        assert house.observer.named("send_failed")[-1]["outcome"] == "held"
+
+
+async def test_an_answered_request_holds_nothing_back_any_longer() -> None:
+    house = House(ScriptedModel(says("x" * 15)))
+    house.platform.limit = 10
+    async with house.open():
+        receipt = await house.receive(house.said("hello"), timedelta(seconds=60))
+        assert await replied(receipt, house.clock) is not None
+        at = house.clock.monotonic()
+        await receipt.replied(Sent())
+        assert await house.has_sent(1) == ["x" * 5]
+        assert house.clock.monotonic() == at, "the second piece waits for no slot"
+
+
+async def test_a_repeat_of_what_is_answered_already_is_not_kept_waiting() -> None:
+    house = House(ScriptedModel())
+    async with house.open():
+        said = house.said("hello")
+        await house.receive(said)
+        await house.has_sent(1)
+        await house.at_rest()
+        again = await house.receive(said, timedelta(seconds=5))
+        at = house.clock.monotonic()
+        assert await again.reply(timedelta(seconds=4)) is None
+        assert house.clock.monotonic() == at
