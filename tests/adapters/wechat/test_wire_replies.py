@@ -2,9 +2,15 @@
 
 import asyncio
 
+import pytest
+
 from bot import Kind
 from tests.adapters.wechat.line import Line, line
 from tests.peers.wechat import ANN, BEN
+
+# Real seconds of open calls: not for every commit.
+pytestmark = pytest.mark.slow
+
 
 SLOW = 8.0
 """Seconds: later than the first call is open, sooner than the third closes."""

@@ -6,6 +6,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+import pytest
+
 from bot import Inbound, Receipt, Receive
 from bot.app.engine import Engine, build_engine
 from bot.domain.model import Delta, Finished, Reason, Request, TextDelta
@@ -18,6 +20,10 @@ from tests.adapters.wechat.line import Line, line
 from tests.engine.house import RULES, ScriptedModel, http
 from tests.fakes import RecordingObserver, until
 from tests.peers.wechat import ANN
+
+# Real seconds of open calls: not for every commit.
+pytestmark = pytest.mark.slow
+
 
 PLACE = Placement("default", "wechat", "customers")
 UNSENT = (OutboxState.QUEUED, OutboxState.SENDING, OutboxState.HELD, OutboxState.DEAD)
