@@ -1,5 +1,6 @@
 """The names that adapters and plugins are written against."""
 
+from bot.backoff import Backoff
 from bot.config import AdapterSettings, PluginSettings, Section
 from bot.domain.address import Address, Sender
 from bot.domain.conversation import ConversationId, Turn, TurnId, TurnState, Usage
@@ -39,6 +40,7 @@ from bot.errors import (
     ToolRetry,
     Transient,
 )
+from bot.flight import Flight
 from bot.ports import (
     Activity,
     ActivityState,
@@ -72,6 +74,7 @@ __all__ = [
     "Address",
     "Ambiguous",
     "Audio",
+    "Backoff",
     "Choice",
     "Citation",
     "Clock",
@@ -84,6 +87,7 @@ __all__ = [
     "Entry",
     "Fetches",
     "File",
+    "Flight",
     "Health",
     "Held",
     "Image",

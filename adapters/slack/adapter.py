@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Sequence
 
 from adapters.slack import split
-from adapters.slack.backoff import Backoff
 from adapters.slack.client import Client
 from adapters.slack.dispatch import Dispatcher
 from adapters.slack.draft import OPENING, EditedDraft, channel_of, standing
@@ -24,6 +23,7 @@ from bot import (
     Address,
     Ambiguous,
     ASGIApp,
+    Backoff,
     Draft,
     Health,
     Outbound,

@@ -1,17 +1,14 @@
 """Answers while they grow: a message that is edited until it says the whole."""
 
-import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from adapters.slack.client import Client
 from adapters.slack.failures import Declined
 from adapters.slack.render import Rendered, first_part, growing, render
-from bot import Activity, Outbound, Permanent, Sent, Transient
+from bot import Activity, Flight, Outbound, Permanent, Sent, Transient
 
 OPENING = "…"
 STOPPED = "⏹"
-LANDING = 3.0
-"""How long a last text waits for the one before it, which is still on its way."""
 
 Send = Callable[[Outbound], Awaitable[Sent]]
 
@@ -26,34 +23,6 @@ def channel_of(sent: Sent, otherwise: str) -> str:
     return dict(sent.extra).get("channel", otherwise)
 
 
-class _Flight:
-    """A call that is carried to its end although its caller is cancelled.
-
-    What is on its way cannot be called back: a half text that lands after the whole answer would
-    stand in its place.
-    """
-
-    def __init__(self) -> None:
-        self._task: asyncio.Future[None] | None = None
-
-    async def carry(self, call: Coroutine[None, None, None]) -> None:
-        await self.landed()
-        self._task = asyncio.ensure_future(call)
-        self._task.add_done_callback(_look_at)
-        await asyncio.shield(self._task)
-
-    async def landed(self) -> None:
-        """Wait for what is on its way, but not for ever."""
-        if self._task is not None and not self._task.done():
-            await asyncio.wait({self._task}, timeout=LANDING)
-
-
-def _look_at(task: asyncio.Future[None]) -> None:
-    # Whoever waited has seen the error; nobody waits any more for one that was cancelled.
-    if not task.cancelled():
-        task.exception()
-
-
 class EditedDraft:
     """A message of ours in a channel or a direct chat."""
 
@@ -62,7 +31,7 @@ class EditedDraft:
         self._ts = ts
         self._client = client
         self._send = send
-        self._flight = _Flight()
+        self._flight = Flight()
         self._shown: Rendered | None = None
         self._said = ""
 

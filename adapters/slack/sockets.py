@@ -15,11 +15,10 @@ from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.socket_mode.response import SocketModeResponse
 
 from adapters.slack.advice import of_disconnect, of_socket
-from adapters.slack.backoff import Backoff
 from adapters.slack.client import Client
 from adapters.slack.dispatch import Dispatcher
 from adapters.slack.watch import Watch
-from bot import Ambiguous, Clock, Observer, Permanent, Transient
+from bot import Ambiguous, Backoff, Clock, Observer, Permanent, Transient
 
 HEARTBEAT = 20.0
 HELLO = 15.0

@@ -9,7 +9,6 @@ from typing import TypeVar
 from telegram import WebhookInfo
 
 from adapters.telegram import split
-from adapters.telegram.backoff import Backoff
 from adapters.telegram.client import Client
 from adapters.telegram.draft import OPENING, EditedDraft, FadingDraft, Renewals
 from adapters.telegram.failures import WrongToken
@@ -25,6 +24,7 @@ from bot import (
     Address,
     ASGIApp,
     Audio,
+    Backoff,
     Draft,
     File,
     Health,

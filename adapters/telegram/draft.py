@@ -1,13 +1,12 @@
 """Answers while they grow: drafts that fade in private chats, edited messages elsewhere."""
 
-import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from adapters.telegram.client import Client
 from adapters.telegram.failures import Declined
 from adapters.telegram.marks import Rendered
 from adapters.telegram.render import first_part, growing, keyboard, last_part, render
-from bot import Activity, Clock, Outbound, Permanent, Sent, Transient, TurnId
+from bot import Activity, Clock, Flight, Outbound, Permanent, Sent, Transient, TurnId
 
 OPENING = "…"
 RENEW_AFTER = 20.0
@@ -15,8 +14,6 @@ RENEW_AFTER = 20.0
 LOOK_EVERY = 2.0
 GIVE_UP_AFTER = 900.0
 """A draft that nobody has closed: its turn has died."""
-LANDING = 3.0
-"""How long a last message waits for the text before it, which is still on its way."""
 
 Send = Callable[[Outbound], Awaitable[Sent]]
 
@@ -24,34 +21,6 @@ Send = Callable[[Outbound], Awaitable[Sent]]
 def draft_id_of(turn: TurnId) -> int:
     """The same for every run of a turn; never 0, which the platform refuses."""
     return turn % 2**31 or 1
-
-
-class _Flight:
-    """A call that is carried to its end although its caller is cancelled.
-
-    What is on its way cannot be called back: a half text that lands after the whole answer would
-    stand under it, or over it.
-    """
-
-    def __init__(self) -> None:
-        self._task: asyncio.Future[None] | None = None
-
-    async def carry(self, call: Coroutine[None, None, None]) -> None:
-        await self.landed()
-        self._task = asyncio.ensure_future(call)
-        self._task.add_done_callback(_look_at)
-        await asyncio.shield(self._task)
-
-    async def landed(self) -> None:
-        """Wait for what is on its way, but not for ever."""
-        if self._task is not None and not self._task.done():
-            await asyncio.wait({self._task}, timeout=LANDING)
-
-
-def _look_at(task: asyncio.Future[None]) -> None:
-    # Whoever waited has seen the error; nobody waits any more for one that was cancelled.
-    if not task.cancelled():
-        task.exception()
 
 
 class FadingDraft:
@@ -73,7 +42,7 @@ class FadingDraft:
         self._send = send
         self._clock = clock
         self._unsupported = unsupported
-        self._flight = _Flight()
+        self._flight = Flight()
         self._opened_at = clock.monotonic()
         self._shown_at = self._opened_at
         self._shown: Rendered | None = None
@@ -133,7 +102,7 @@ class EditedDraft:
         self._message = message
         self._client = client
         self._send = send
-        self._flight = _Flight()
+        self._flight = Flight()
         self._shown: Rendered | None = None
 
     @property

@@ -4,12 +4,11 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
-from adapters.telegram.backoff import Backoff
 from adapters.telegram.client import Client
 from adapters.telegram.failures import Elsewhere
 from adapters.telegram.normalise import Read
 from adapters.telegram.reception import Reception
-from bot import Clock, Kind, Observer, Permanent, Receive, Transient
+from bot import Backoff, Clock, Kind, Observer, Permanent, Receive, Transient
 
 HOLD_EVERY = 4.0
 """Seconds between two looks whether we are still the one who polls."""
