@@ -1,6 +1,6 @@
 # The words of this repository; `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help run quick test check bench lock clean
+.PHONY: help run quick test check bench load chaos lock clean
 
 # `make run PYTHON=python3.12` chooses the Python that makes .venv.
 export PYTHON UPGRADE
@@ -35,6 +35,18 @@ check: ## format, lint, types, who imports whom
 bench: ## what is claimed about speed, measured on this machine
 	@tools/venv.sh dev
 	$(bin)/python -m bench $(ARGS)
+
+load: ## what it holds, takes over and costs while idle; ARGS='--only "takeover" --write'
+	@tools/venv.sh dev
+	$(bin)/python -m bench.hold $(ARGS)
+
+# What `make chaos` runs: rows by name (all), and for how long (each row once).
+ROWS ?=
+MINUTES ?= 0
+
+chaos: ## servers killed, frozen, cut off: adds to docs/reliability.md; ROWS="zombies" MINUTES=10
+	@tools/venv.sh dev
+	$(bin)/python -m tests.faults $(ROWS) --minutes $(MINUTES) $(ARGS)
 
 lock: ## write both lock files again; UPGRADE=1 looks for newer versions
 	@tools/lock.sh

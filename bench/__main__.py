@@ -60,10 +60,10 @@ class Run:
         chosen = cases(self._asked.database, self._asked.only)
         with ExitStack() as stack:
             databases = Databases(self._world.folder, stack)
-            for (database, stream), rows in groupby(chosen, _server_of):
-                name = f"{database}-{'stream' if stream else 'whole'}"
+            for (database, stream, server), rows in groupby(chosen, _server_of):
+                name = f"{database}-{server}-{'stream' if stream else 'whole'}"
                 url = await databases.url(database, name)
-                async with self._world.program(name, url, stream=stream) as program:
+                async with self._world.program(name, url, server, stream=stream) as program:
                     for case in rows:
                         await self._row(case, program)
         if not self._asked.only:
@@ -131,8 +131,8 @@ def _databases(asked: argparse.Namespace) -> list[Database]:
     return [Database.SQLITE] if asked.quick else list(Database)
 
 
-def _server_of(case: Case) -> tuple[Database, bool]:
-    return case.database, case.shape.streamed
+def _server_of(case: Case) -> tuple[Database, bool, str]:
+    return case.database, case.shape.streamed, case.platform.server
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from bench.load import SETTLE
-from bench.plan import Shape
+from bench.plan import Platform, Shape
 from bench.readings import cpu_seconds
 from bench.talk import Talk
 from bench.world import World, port_of
@@ -30,7 +30,7 @@ _ASKED = (
     statements.HEAD_WAITING,
     statements.HEAD_OUTBOX,
     statements.WINDOW,
-    statements.NEXT_WAKE,
+    statements.NEXT_TENANT,
 )
 
 
@@ -53,7 +53,7 @@ async def measure(world: World) -> tuple[Turn, Turn]:
     file = world.folder / "growth" / "parley.db"
     async with world.program("growth", f"sqlite:///{file}", stream=False) as program:
         expected = await world.teach(Shape.WHOLE)
-        async with world.telegram.talks(1, expected, port_of(program)) as (talk,):
+        async with world.people[Platform.TELEGRAM].talks(1, expected, port_of(program)) as (talk,):
             early = await _until(EARLY, talk, program, file)
             late = await _until(LATE - EARLY, talk, program, file)
             talk.check()
@@ -92,6 +92,7 @@ def _read(file: Path) -> tuple[int, int]:
         ((conversation,),) = copy.execute("SELECT conversation_id FROM lane").fetchall()
         values = {
             "conversation": conversation,
+            "tenant": "",
             "node": "bench",
             "holder": 1,
             "fence": 1,

@@ -21,6 +21,21 @@ class Platform(StrEnum):
 
     TELEGRAM = "telegram"
     WEB = "web"
+    SLACK = "slack"
+    WECHAT = "wechat"
+
+    @property
+    def grows(self) -> bool:
+        """Whether answers are measured there while they grow.
+
+        Slack's grow once a second, WeChat's never.
+        """
+        return self in (Platform.TELEGRAM, Platform.WEB)
+
+    @property
+    def server(self) -> str:
+        """Rows of one name are measured on the same server, which has no other adapters."""
+        return "main" if self.grows else self.value
 
 
 class Shape(StrEnum):
@@ -93,6 +108,8 @@ def cases(databases: Sequence[Database] = tuple(Database), only: str = "") -> It
         for streamed in (False, True):
             shapes = [shape for shape in Shape if shape.streamed is streamed]
             for platform, shape, in_flight in product(Platform, shapes, (1, 50)):
+                if streamed and not platform.grows:
+                    continue
                 case = Case(database, platform, shape, in_flight)
                 if all(word in case.name.split() for word in only.split()):
                     yield case

@@ -1,19 +1,19 @@
 """People in Telegram: updates go to the webhook, answers are seen where they are shown."""
 
-import asyncio
-import os
 import time
-from collections.abc import AsyncGenerator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
+from bench.pipe import watched
 from bench.talk import Talk, expect
 from bench.wire import Connection, post
 from tests.journeys.program import SECRET
-from tests.peers.process import Remote, running
+from tests.peers.telegram import TOKEN
 
 _updates = count(1)
 
@@ -30,11 +30,26 @@ class _Line(msgspec.Struct):
 class Screens:
     """What stands on the screens of Telegram's people, told by the peer as it happens."""
 
-    def __init__(self, peer: Remote) -> None:
-        self.peer = peer
+    def __init__(self) -> None:
+        self.url = ""
         self._talks: dict[int, TelegramTalk] = {}
         self._decode = msgspec.json.Decoder(_Line).decode
         self._rest = b""
+
+    def adapter(self, *, stream: bool) -> dict[str, Any]:
+        """Its block of the configuration."""
+        return {
+            "use": "adapters.telegram",
+            "mode": "webhook",
+            "token": TOKEN,
+            "webhook_secret": SECRET,
+            "stream": "draft" if stream else "off",
+            "base_url": self.url,
+            # The peer takes all it can get: what is measured is the program.
+            "per_second": 0,
+            "chat_per_second": 0,
+            "group_per_minute": 0,
+        }
 
     @asynccontextmanager
     async def talks(
@@ -77,8 +92,8 @@ class TelegramTalk(Talk):
         self._connection = connection
 
     async def say(self, number: int) -> None:
-        update = post("/in/telegram", _update(self.chat, number), **_HEADERS)
-        expect(await self._connection.ask(update), 200)
+        request = post("/in/telegram", update(self.chat, number), **HEADERS)
+        expect(await self._connection.ask(request), 200)
 
     def close(self) -> None:
         """Hang up."""
@@ -88,34 +103,16 @@ class TelegramTalk(Talk):
 @asynccontextmanager
 async def screens(folder: Path) -> AsyncGenerator[Screens, None]:
     """A Telegram in a process of its own, whose log is read through a pipe."""
-    path = folder / "telegram.log"
-    os.mkfifo(path)
-    with _reading(path) as end:
-        async with running("telegram", log=path) as peer:
-            shown = Screens(peer)
-            loop = asyncio.get_running_loop()
-            loop.add_reader(end, lambda: shown.read(os.read(end, 1 << 20)))
-            try:
-                yield shown
-            finally:
-                loop.remove_reader(end)
-    path.unlink()
+    shown = Screens()
+    async with watched("telegram", folder, shown.read) as peer:
+        shown.url = peer.url
+        yield shown
 
 
-_HEADERS = {"X_Telegram_Bot_Api_Secret_Token": SECRET}
+HEADERS = {"X_Telegram_Bot_Api_Secret_Token": SECRET}
 
 
-@contextmanager
-def _reading(path: Path) -> Iterator[int]:
-    # Opened before there is a writer, and until it has gone: the peer must never find it closed.
-    end = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-    try:
-        yield end
-    finally:
-        os.close(end)
-
-
-def _update(chat: int, number: int) -> bytes:
+def update(chat: int, number: int) -> bytes:
     """A message as Telegram would send it."""
     person = {"id": chat, "first_name": "Ann", "username": f"ann_{chat}"}
     message = {

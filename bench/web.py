@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
 
 import aiohttp
 import msgspec
@@ -49,21 +50,30 @@ class WebTalk(Talk):
             self.came(said.text, now_us())
 
 
-@asynccontextmanager
-async def talks(number: int, expected: str, port: int) -> AsyncGenerator[list[Talk], None]:
-    """So many new visitors, each with its page open."""
-    async with AsyncExitStack() as stack:
-        connector = aiohttp.TCPConnector(limit=0)
-        session = await stack.enter_async_context(
-            aiohttp.ClientSession(
-                f"http://127.0.0.1:{port}",
-                connector=connector,
-                cookie_jar=aiohttp.DummyCookieJar(),
-                timeout=aiohttp.ClientTimeout(total=None, sock_read=60),
+class Visitors:
+    """Those who open the page; they need no platform."""
+
+    def adapter(self, *, stream: bool) -> dict[str, Any]:
+        """Its block of the configuration."""
+        return {"use": "adapters.web", "stream": stream, "rate": 1_000_000}
+
+    @asynccontextmanager
+    async def talks(
+        self, number: int, expected: str, port: int
+    ) -> AsyncGenerator[list[Talk], None]:
+        """So many new visitors, each with its page open."""
+        async with AsyncExitStack() as stack:
+            connector = aiohttp.TCPConnector(limit=0)
+            session = await stack.enter_async_context(
+                aiohttp.ClientSession(
+                    f"http://127.0.0.1:{port}",
+                    connector=connector,
+                    cookie_jar=aiohttp.DummyCookieJar(),
+                    timeout=aiohttp.ClientTimeout(total=None, sock_read=60),
+                )
             )
-        )
-        made = [await _visitor(stack, session, expected, port) for _ in range(number)]
-        yield list(made)
+            made = [await _visitor(stack, session, expected, port) for _ in range(number)]
+            yield list(made)
 
 
 async def _visitor(

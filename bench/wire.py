@@ -14,6 +14,8 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._received = b""
         self._answer: asyncio.Future[int] | None = None
+        self.body = b""
+        """Of the newest answer."""
 
     @classmethod
     async def open(cls, port: int) -> "Connection":
@@ -48,7 +50,7 @@ class Connection(asyncio.Protocol):
         length = _LENGTH.search(head)
         if not mark or len(body) < int(length.group(1) if length else 0):
             return
-        self._received = b""
+        self._received, self.body = b"", body
         if self._answer is not None and not self._answer.done():
             self._answer.set_result(int(head[9:12]))
 

@@ -1,20 +1,32 @@
-"""The program and its surroundings: a model, a Telegram, and a folder of its own for each run."""
+"""The program and its surroundings: a model, platforms, and a folder of its own for each run."""
 
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from bench import web
+from bench import slack, telegram, web, wechat
 from bench.plan import SPREAD, Case, Platform, Shape
 from bench.talk import Talk
-from bench.telegram import Screens, screens
-from tests.journeys.program import SECRET, Program, free_port
+from tests.journeys.program import Program, free_port
 from tests.peers.model_answers import words
 from tests.peers.process import Remote
 from tests.peers.process import running as running_peer
-from tests.peers.telegram import TOKEN
+
+
+class People(Protocol):
+    """Those who write on one platform."""
+
+    def adapter(self, *, stream: bool) -> dict[str, Any]:
+        """The block of the configuration that reaches them."""
+        ...
+
+    def talks(
+        self, number: int, expected: str, port: int
+    ) -> AbstractAsyncContextManager[list[Talk]]:
+        """So many conversations that never spoke before."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +34,7 @@ class World:
     """What is outside of the program, each in a process of its own."""
 
     model: Remote
-    telegram: Screens
+    people: Mapping[Platform, People]
     folder: Path
 
     async def teach(self, shape: Shape) -> str:
@@ -35,7 +47,7 @@ class World:
 
     @asynccontextmanager
     async def program(
-        self, name: str, database: str, *, stream: bool
+        self, name: str, database: str, server: str = "main", *, stream: bool
     ) -> AsyncGenerator[Program, None]:
         """A server that was started as a stranger would start it."""
         folder = self.folder / name
@@ -53,19 +65,9 @@ class World:
                 }
             },
             "adapters": {
-                "telegram": {
-                    "use": "adapters.telegram",
-                    "mode": "webhook",
-                    "token": TOKEN,
-                    "webhook_secret": SECRET,
-                    "stream": "draft" if stream else "off",
-                    "base_url": self.telegram.peer.url,
-                    # The peer takes all it can get: what is measured is the program.
-                    "per_second": 0,
-                    "chat_per_second": 0,
-                    "group_per_minute": 0,
-                },
-                "web": {"use": "adapters.web", "stream": stream, "rate": 1_000_000},
+                platform.value: people.adapter(stream=stream)
+                for platform, people in self.people.items()
+                if platform.server == server
             },
             "plugins": [{"use": "plugins.clock"}, {"use": "plugins.calculator"}],
         }
@@ -82,16 +84,23 @@ class World:
     ) -> AsyncGenerator[list[Talk], None]:
         """The people of one row."""
         expected = await self.teach(case.shape)
-        open_talks = web.talks if case.platform is Platform.WEB else self.telegram.talks
-        async with open_talks(number, expected, port_of(program)) as found:
+        people = self.people[case.platform]
+        async with people.talks(number, expected, port_of(program)) as found:
             yield found
 
 
 @asynccontextmanager
 async def world(folder: Path) -> AsyncGenerator[World, None]:
     """Everything that the program talks to."""
-    async with running_peer("model", "--tokens", "1") as model, screens(folder) as telegram:
-        yield World(model, telegram, folder)
+    async with AsyncExitStack() as stack:
+        model = await stack.enter_async_context(running_peer("model", "--tokens", "1"))
+        people: dict[Platform, People] = {
+            Platform.TELEGRAM: await stack.enter_async_context(telegram.screens(folder)),
+            Platform.WEB: web.Visitors(),
+            Platform.SLACK: await stack.enter_async_context(slack.screens(folder)),
+            Platform.WECHAT: wechat.People(),
+        }
+        yield World(model, people, folder)
 
 
 def port_of(program: Program) -> int:

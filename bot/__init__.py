@@ -24,7 +24,9 @@ from bot.domain.message import (
     Unknown,
 )
 from bot.domain.model import Effect, ToolSpec
+from bot.domain.patience import Patience
 from bot.domain.records import Entry
+from bot.domain.sentences import Said
 from bot.domain.tool import ToolContext
 from bot.engine.tools import Tool, tool
 from bot.errors import (
@@ -50,7 +52,9 @@ from bot.ports import (
     Clock,
     Draft,
     Drafts,
+    Elsewhere,
     Fetches,
+    Finds,
     Health,
     Listens,
     Observer,
@@ -63,6 +67,7 @@ from bot.ports import (
     TakesOrders,
 )
 from bot.units import DatabaseUrl, Secret, Size, Span, Url
+from bot.webhook import Rejected, body_of, give_bare
 
 __all__ = [
     "ASGIApp",
@@ -84,9 +89,11 @@ __all__ = [
     "Draft",
     "Drafts",
     "Effect",
+    "Elsewhere",
     "Entry",
     "Fetches",
     "File",
+    "Finds",
     "Flight",
     "Health",
     "Held",
@@ -101,6 +108,7 @@ __all__ = [
     "Outbound",
     "ParleyError",
     "Part",
+    "Patience",
     "Permanent",
     "PluginError",
     "PluginSettings",
@@ -109,7 +117,9 @@ __all__ = [
     "Receipt",
     "Receive",
     "Refused",
+    "Rejected",
     "Role",
+    "Said",
     "Secret",
     "Section",
     "Sender",
@@ -134,5 +144,7 @@ __all__ = [
     "Unknown",
     "Url",
     "Usage",
+    "body_of",
+    "give_bare",
     "tool",
 ]

@@ -6,7 +6,17 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, model_validator
 
-from bot.units import DatabaseUrl, Duration, Names, Secret, Size, Span, ToolNames, Url
+from bot.units import (
+    DatabaseUrl,
+    Duration,
+    Names,
+    Secret,
+    ServerUrl,
+    Size,
+    Span,
+    ToolNames,
+    Url,
+)
 
 OPENAI_URL = "https://api.openai.com/v1"
 PERSONA = (
@@ -48,6 +58,9 @@ class PluginSettings(Section):
     """What every plugin takes beside its own keys."""
 
     use: str = Field(description="Dotted module or path of a .py file.")
+    optional: bool = Field(
+        default=False, description="Start without it where it cannot be loaded, and say so."
+    )
 
 
 class ServerSettings(Section):
@@ -87,6 +100,25 @@ class DatabaseSettings(Section):
         default=timedelta(seconds=15),
         description="After this silence of a node, others take over its work.",
     )
+    pooler: Literal["none", "transaction"] = Field(
+        default="none",
+        description="transaction where url leads to PgBouncer in that mode; none otherwise.",
+    )
+    direct_url: ServerUrl | None = Field(
+        default=None,
+        repr=False,
+        description="The server behind the pooler: over it, nodes hint to each other.",
+    )
+
+    @model_validator(mode="after")
+    def _goes_together(self) -> Self:
+        if self.pooler == "transaction" and self.url.startswith("sqlite"):
+            raise ValueError("pooler: transaction is for PostgreSQL; leave it out for a file")
+        if self.pooler == "none" and self.direct_url is not None:
+            raise ValueError(
+                "direct_url is for `pooler: transaction`; without a pooler, url leads there already"
+            )
+        return self
 
 
 class LogSettings(Section):
@@ -110,6 +142,11 @@ class IntakeSettings(Section):
     max_size: Size = Field(default=1_000_000, ge=1000, description="The largest body that is read.")
     lane_limit: int = Field(
         default=50, ge=1, description="Messages that may wait in one conversation."
+    )
+    node_limit: int = Field(
+        default=4000,
+        ge=1,
+        description="Conversations answered at once by this process; beyond it, platforms wait.",
     )
     while_busy: Literal["queue", "interrupt"] = Field(
         default="queue", description="What a message does while its conversation is answered."
@@ -237,6 +274,7 @@ class AudienceSettings(Section):
     max_steps: int | None = Field(default=None, ge=1, description="As answer.max_steps.")
     deadline: Span | None = Field(default=None, description="As answer.deadline.")
     session: Span | None = Field(default=None, description="As session.idle.")
+    window: WindowSettings | None = Field(default=None, description="As session.window.")
 
 
 class OperatorSettings(Section):
@@ -292,6 +330,14 @@ class Settings(Section):
         entry = self.adapters[adapter]
         audience = self.audiences.get(entry.audience or "")
         return entry.session or (audience and audience.session) or self.session.idle
+
+    def window_for(self, audience: str | None) -> WindowSettings:
+        """How much of a session the model sees: what an audience says of it over session's."""
+        own = self.audiences[audience].window if audience else None
+        if own is None:
+            return self.session.window
+        said = {name: getattr(own, name) for name in own.model_fields_set}
+        return self.session.window.model_copy(update=said)
 
     def roles_of(self, adapter: str, sender: str) -> frozenset[str]:
         """The roles of a sender; everybody who is not listed has none."""

@@ -25,6 +25,8 @@ from bot.modules import import_used
 DEFAULT_PLUGINS = ("plugins.clock", "plugins.calculator")
 # `parley chat` is part of every server, whether or not the file names it.
 TERMINAL = "terminal"
+WAY_OUT = "mend it, comment the entry out, or write `optional: true` in it to start without it"
+"""What an operator can do about a plugin that cannot be loaded."""
 _EXAMPLES = {"models": "openai", "adapters": "adapters.telegram", "plugins": "plugins.clock"}
 _NAME = re.compile(r"[a-z](_?[a-z0-9])*_?")
 
@@ -34,7 +36,8 @@ class Loaded:
     """Settings, and where each of them comes from.
 
     `modules` holds what every `use` of an adapter or plugin names, by place: `adapters.web`,
-    `plugins.0`. `folder` is where relative paths start.
+    `plugins.0`. `absent` says why an optional plugin could not be imported, by place. `folder` is
+    where relative paths start.
     """
 
     settings: Settings
@@ -42,6 +45,7 @@ class Loaded:
     path: Path | None
     folder: Path
     modules: Mapping[str, ModuleType]
+    absent: Mapping[str, str] = field(default_factory=dict)
 
 
 def load(path: Path | None, environ: Mapping[str, str], checkout: Path) -> Loaded:
@@ -54,7 +58,7 @@ def load(path: Path | None, environ: Mapping[str, str], checkout: Path) -> Loade
     folder = path.resolve().parent if path else checkout
     loading = _Loading(tree, environ, folder)
     settings = loading.run()
-    return Loaded(settings, tree.sources, path, folder, loading.modules)
+    return Loaded(settings, tree.sources, path, folder, loading.modules, loading.absent)
 
 
 def effective(loaded: Loaded) -> list[tuple[str, str, str]]:
@@ -89,6 +93,7 @@ class _Loading:
     problems: list[str] = field(default_factory=list)
     groups: dict[str, type[Section] | None] = field(default_factory=dict)
     modules: dict[str, ModuleType] = field(default_factory=dict)
+    absent: dict[str, str] = field(default_factory=dict)
 
     def run(self) -> Settings:
         """Everything in its order; mistakes are collected and raised together."""
@@ -96,7 +101,8 @@ class _Loading:
         self._find_groups()
         self.problems += overlay(self.tree, self.groups, self.environ, self.folder)
         kept = {join(place, "use") for place in self.groups if place}
-        wrong = substitute(self.tree, self.environ, kept)
+        unset = substitute(self.tree, self.environ, kept)
+        wrong = {at: text for at, text in unset.items() if _entry_of(at) not in self.absent}
         checked = {place: self._check(place, wrong) for place in self.groups}
         for place, name, group in _references(self.tree.values):
             self._resolve(place, name, group, wrong)
@@ -180,25 +186,29 @@ class _Loading:
                 near = nearest(use, list(MODELS)) or "one of " + ", ".join(MODELS)
                 self._problem(join(place, "use"), f"there is no {use!r}; write {near}")
             return MODELS.get(use)
-        return self._class_in_module(place, use, adapter=key == "adapters")
-
-    def _class_in_module(self, place: str, use: str, *, adapter: bool) -> type[Section] | None:
-        at = join(place, "use")
+        expected = AdapterSettings if key == "adapters" else PluginSettings
         try:
-            module = import_used(use, self.folder)
+            return self._class_in_module(place, use, expected)
         except ConfigError as error:
+            if expected is PluginSettings and entry.get("optional") is True:
+                self.absent[place] = "; ".join(error.problems)
+                return None
+            advice = f"; {WAY_OUT}" if expected is PluginSettings else ""
             for problem in error.problems:
-                self._problem(at, f"{use!r}: {problem}")
+                self._problem(join(place, "use"), f"{use!r}: {problem}{advice}")
             return None
+
+    def _class_in_module(self, place: str, use: str, expected: type[Section]) -> type[Section]:
+        module = import_used(use, self.folder)
+        own = getattr(module, "Settings", PluginSettings)
+        if not isinstance(own, type) or not issubclass(own, expected):
+            raise ConfigError(f"it has no class Settings({expected.__name__})")
         self.modules[place] = module
-        expected = AdapterSettings if adapter else PluginSettings
-        own = getattr(module, "Settings", None if adapter else PluginSettings)
-        if isinstance(own, type) and issubclass(own, expected):
-            return own
-        self._problem(at, f"{use!r} has no class Settings({expected.__name__})")
-        return None
+        return own
 
     def _check(self, place: str, wrong: dict[str, str]) -> Section | None:
+        if place in self.absent:
+            return PluginSettings(use=str(self._at(place)["use"]), optional=True)
         settings_class = self.groups[place]
         if settings_class is None:
             return None
@@ -279,6 +289,11 @@ def _unknown_key(key: str) -> str:
         if key in getattr(found.annotation, "model_fields", {})
     ]
     return f"there is no such key{f'; did you mean {below[0]}?' if below else ''}"
+
+
+def _entry_of(place: str) -> str:
+    """The entry that a place lies in: `plugins.0` for `plugins.0.queries.sql`."""
+    return ".".join(place.split(".")[:2])
 
 
 def _assemble(checked: Mapping[str, Section | None]) -> Settings:

@@ -1,8 +1,9 @@
 """Named points at which a process stands still, so that it can be killed exactly there.
 
 `PARLEY_FAULT=store.take:after#2` stops the second call of the store's `take` right after it has
-returned, and writes the point's name to the file `PARLEY_FAULT_FILE`. Unset, nothing is wrapped
-and nothing costs anything. For fault runs only; it holds nothing that a request could reach.
+returned, and writes the point's name to the file `PARLEY_FAULT_FILE`. With `PARLEY_FAULT_ARM`
+calls are counted only once that file exists. Unset, nothing is wrapped and nothing costs anything.
+For fault runs only; it holds nothing that a request could reach.
 """
 
 import asyncio
@@ -26,6 +27,13 @@ class Point:
     when: str
     occurrence: int
     report: Path
+    arm: Path | None = None
+    """Nothing happens before this file exists: a start and its recovery go undisturbed."""
+
+    @property
+    def armed(self) -> bool:
+        """Whether calls count by now."""
+        return self.arm is None or self.arm.exists()
 
     @property
     def name(self) -> str:
@@ -48,7 +56,8 @@ def point_of(environ: Mapping[str, str]) -> Point | None:
     if not owner or not method or when not in {"before", "after"}:
         raise ConfigError("PARLEY_FAULT: write owner.method:before or owner.method:after[#n]")
     report = Path(environ.get("PARLEY_FAULT_FILE", "parley.fault"))
-    return Point(owner, method, when, int(count or "1"), report)
+    arm = environ.get("PARLEY_FAULT_ARM")
+    return Point(owner, method, when, int(count or "1"), report, Path(arm) if arm else None)
 
 
 def standing_still(owner: str, inner: T, point: Point | None) -> T:
@@ -72,8 +81,8 @@ class _Wrapped:
 
     def _guarded(self, method: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
         async def guarded(*args: Any, **kwargs: Any) -> Any:
-            self._calls += 1
-            reached = self._calls == self._point.occurrence
+            self._calls += self._point.armed
+            reached = self._point.armed and self._calls == self._point.occurrence
             if reached and self._point.when == "before":
                 await self._stand_still()
             result = await method(*args, **kwargs)

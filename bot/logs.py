@@ -28,7 +28,8 @@ SPEAKERS: Mapping[str, int] = {
     "bot": logging.DEBUG,
     "adapters": logging.DEBUG,
     "plugins": logging.DEBUG,
-    "alembic": logging.INFO,
+    # It counts its own steps at INFO; that there is a new schema is no news at a first start.
+    "alembic": logging.WARNING,
     "apscheduler": logging.WARNING,
     # Its warnings are about strangers' broken requests: nothing to wake anybody for.
     "uvicorn.error": logging.ERROR,

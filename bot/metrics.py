@@ -119,6 +119,9 @@ class Metrics:
     def _of_turns(self) -> None:
         self.turns = self._counter("turns_total", "Turns ended.", "adapter", "audience", "state")
         self.resumed = self._counter("turns_resumed_total", "Turns run again.").at()
+        self.poison = self._counter(
+            "poison_total", "Messages given up after three crashes.", "adapter"
+        )
         self.turn_seconds = self._histogram(
             "turn_seconds", "From the start of a turn to its end.", _TURN, "adapter"
         )
@@ -133,7 +136,9 @@ class Metrics:
             "model_first_token_seconds", "Until a model says something.", _MODEL, "rung"
         )
         self.tokens = self._counter("model_tokens_total", "Tokens.", "rung", "direction")
-        self.tool_calls = self._counter("tool_calls_total", "Tool calls.", "tool", "outcome")
+        self.tool_calls = self._counter(
+            "tool_calls_total", "Tool calls.", "tool", "outcome", "audience"
+        )
         self.tool_seconds = self._histogram("tool_seconds", "A tool call.", _TOOL, "tool")
         self.late_results = self._counter(
             "tool_late_results_total", "Results of tools that were given up.", "tool"

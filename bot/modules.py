@@ -32,7 +32,7 @@ def import_used(use: str, folder: Path) -> ModuleType:
     except ConfigError:
         raise
     except ModuleNotFoundError as error:
-        raise ConfigError(_not_found(use, error)) from error
+        raise ConfigError(f"{_not_found(use, error)}{_where(error)}") from error
     except SyntaxError as error:
         where = f"{error.filename} line {error.lineno}"
         raise ConfigError(f"it is no valid Python: {error.msg} at {where}") from error

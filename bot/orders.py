@@ -6,7 +6,7 @@ from typing import TypeVar
 import msgspec
 
 from bot.domain.address import Address
-from bot.domain.conversation import ConversationId, TurnId
+from bot.domain.conversation import ConversationId, InboundId, TurnId
 from bot.errors import Permanent
 from bot.ports import Order, Store
 
@@ -19,6 +19,12 @@ class PieceName(msgspec.Struct, frozen=True):
     conversation: int
     turn: int
     piece: int
+
+
+class MessageName(msgspec.Struct, frozen=True):
+    """How a row of the inbox is called."""
+
+    inbound: int
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -51,7 +57,22 @@ def store_orders(store: Store, ring: Callable[[], None] = lambda: None) -> Mappi
         found = await store.erase(place.tenant, read_address(place.address))
         yield {"event": "done", "found": found}
 
-    return {"outbox.retry": retry, "outbox.drop": drop, "erase": erase}
+    async def answer(args: Mapping[str, object]) -> AsyncGenerator[Mapping[str, object], None]:
+        found = await store.inbox_retry(InboundId(wanted(args, MessageName).inbound))
+        ring()
+        yield {"event": "done", "found": found}
+
+    async def leave(args: Mapping[str, object]) -> AsyncGenerator[Mapping[str, object], None]:
+        found = await store.inbox_drop(InboundId(wanted(args, MessageName).inbound))
+        yield {"event": "done", "found": found}
+
+    return {
+        "outbox.retry": retry,
+        "outbox.drop": drop,
+        "inbox.retry": answer,
+        "inbox.drop": leave,
+        "erase": erase,
+    }
 
 
 def read_address(text: str) -> Address:

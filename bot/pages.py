@@ -35,6 +35,8 @@ class Sources:
     probes: Callable[[], Sequence[Health]]
     store: Callable[[], StoreHealth | None]
     listeners: Callable[[], Mapping[str, bool]]
+    absent: Sequence[Mapping[str, str]] = ()
+    """The optional plugins that this process started without: place, use, why."""
 
 
 class Pages:
@@ -101,6 +103,7 @@ class Pages:
             "ready": obstacle is None,
             "reason": obstacle,
             "listening": dict(self._sources.listeners()),
+            "plugins_not_loaded": [dict(one) for one in self._sources.absent],
             "inbox": {"waiting": store.waiting, "dead": store.dead},
             "outbox": dict(store.outbox),
             "database_bytes": store.size_bytes,

@@ -9,6 +9,7 @@ from collections.abc import (
     AsyncIterator,
     Awaitable,
     Callable,
+    Collection,
     Mapping,
     MutableMapping,
     Sequence,
@@ -31,6 +32,7 @@ from bot.domain.conversation import (
 )
 from bot.domain.message import Inbound, Message, Outbound, Part, Sent
 from bot.domain.model import Delta, Request
+from bot.domain.patience import Patience
 from bot.domain.records import (
     Accepted,
     Claim,
@@ -38,6 +40,9 @@ from bot.domain.records import (
     Finish,
     Head,
     IdleRule,
+    InboxRow,
+    InboxState,
+    NewSignal,
     Node,
     OutboxRow,
     OutboxState,
@@ -45,9 +50,9 @@ from bot.domain.records import (
     Refusal,
     Retention,
     Signal,
-    SignalKind,
     StoreHealth,
     Swept,
+    UnsureCall,
     UsageRow,
 )
 from bot.errors import Ambiguous, Held
@@ -207,6 +212,32 @@ class Draft(Protocol):
 
 
 @runtime_checkable
+class Patient(Protocol):
+    """Says how patient its platform is; one that says nothing keeps what is refused."""
+
+    @property
+    def patience(self) -> Patience: ...
+
+
+@runtime_checkable
+class Looks(Protocol):
+    """A platform whose watchers are not always known on the spot."""
+
+    async def look(self, address: Address) -> None:
+        """Find out whether somebody can see an answer grow there; then `watched` is asked."""
+        ...
+
+
+@runtime_checkable
+class Leaves(Protocol):
+    """A draft that wants to know when its turn goes on without this node."""
+
+    def leave(self) -> None:
+        """The turn is not ours any more: whoever has it now shows what there is to see."""
+        ...
+
+
+@runtime_checkable
 class Drafts(Protocol):
     def draft_is_message(self, address: Address) -> bool:
         """True where opening a draft puts a message there that must be found again."""
@@ -229,6 +260,25 @@ class Drafts(Protocol):
 
         Where a draft is a message, `opening` is the first text of it.
         """
+        ...
+
+
+@runtime_checkable
+class Finds(Protocol):
+    """A platform on which what we said can be looked for."""
+
+    async def find(self, piece: Outbound, since: datetime) -> Sent | None:
+        """Where a piece stands whose sending was cut off, or None: it was not shown.
+
+        Nothing of it was sent before `since`.
+
+        Raises:
+            Transient: ask again. Permanent: there nobody can tell.
+        """
+        ...
+
+    async def find_draft(self, address: Address, turn: TurnId, since: datetime) -> Sent | None:
+        """Where the draft of a turn stands whose opening was cut off. Raises: as `find`."""
         ...
 
 
@@ -277,6 +327,38 @@ class TakesOrders(Protocol):
         ...
 
 
+class Elsewhere(Protocol):
+    """People who look at the same conversation on another node, and what they are told.
+
+    A word is the adapter's own: nobody else reads it, and the same adapter on the other node is
+    given it. All of it is decoration: a word may be lost, or come a second late.
+    """
+
+    def watch(self, address: Address, hear: Callable[[str], None]) -> Callable[[], None]:
+        """Somebody looks at it here: what is told elsewhere is heard, until the returned call."""
+        ...
+
+    async def told(self) -> None:
+        """Wait a moment until what was told here can be found on the other nodes."""
+        ...
+
+    async def look(self) -> None:
+        """Wait a moment until what other nodes have told so far is known here."""
+        ...
+
+    def watched(self, address: Address) -> bool:
+        """Whether somebody looks at it on another node, as far as is known here."""
+        ...
+
+    def grow(self, address: Address, word: str | None) -> None:
+        """What has grown there so far, of which the newest is told; None: nothing grows."""
+        ...
+
+    def say(self, address: Address, word: str, *, lasting: bool = False) -> None:
+        """Tell an event, each one and in order; a `lasting` one to who comes a moment late, too."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class AdapterContext:
     """What an adapter is built with beside its own settings.
@@ -302,6 +384,10 @@ class AdapterContext:
     max_size: int = 1_000_000
     examples: Mapping[str, tuple[str, ...]] | None = None
     """What a person may ask here, by locale: shown on an empty page."""
+    elsewhere: Elsewhere | None = None
+    """The other nodes; None where this server is the only one."""
+    sure: Callable[[], bool] = lambda: True
+    """False once another node may have our turns: asked right before a draft is edited."""
 
 
 # ---- models ------------------------------------------------------------------------------
@@ -333,7 +419,7 @@ class Observer(Protocol):
         ...
 
     def rejected(self, *, adapter: str, why: str) -> None:
-        """Answered 4xx: a wrong signature, too large, unreadable."""
+        """Answered 4xx (a wrong signature, too large, unreadable), or 503: too much is waiting."""
         ...
 
     def turn_started(self, *, turn: TurnId, conversation: ConversationId, attempt: int) -> None: ...
@@ -350,6 +436,12 @@ class Observer(Protocol):
         waited: float,
     ) -> None: ...
 
+    def gave_up(
+        self, *, turn: TurnId, conversation: ConversationId, adapter: str, messages: int
+    ) -> None:
+        """Messages that were in flight at three crashes are dead letters now."""
+        ...
+
     def model_called(
         self,
         *,
@@ -364,7 +456,12 @@ class Observer(Protocol):
 
     def tool_ended(
         self, *, turn: TurnId, tool: str, outcome: str, seconds: float, audience: str
-    ) -> None: ...
+    ) -> None:
+        """`outcome` is ok, failed, retry, error, timeout, refused, missing or unknown.
+
+        Unknown: it may happen once, was begun, and nobody can say whether it was done.
+        """
+        ...
 
     def sent(self, *, adapter: str, turn: TurnId, piece: int, seconds: float) -> None: ...
 
@@ -445,7 +542,11 @@ class Lanes(Protocol):
         ...
 
     async def claim(self, node: Node, limit: int) -> Sequence[Claim]:
-        """Take up to `limit` free lanes whose time has come, oldest first."""
+        """Take up to `limit` free lanes whose time has come: tenants take turns.
+
+        Within a tenant, the oldest first. Lanes that a dead node left behind get half of the
+        seats, so what takes less than half of them has taken all that waited.
+        """
         ...
 
     async def claim_one(self, node: Node, conversation: ConversationId) -> Claim | None:
@@ -542,8 +643,12 @@ class Slots(Protocol):
         """It was taken and not put into the request: sending → queued, due now."""
         ...
 
-    async def settled(self, conversation: ConversationId, inbound: InboundId) -> bool:
-        """Whether everything that answers this message is in the outbox or sent."""
+    async def settled(self, conversation: ConversationId, inbound: InboundId, slot: int) -> bool:
+        """Whether nothing more will come for the slot of this message.
+
+        Everything that answers it is in the outbox or sent, and no other hand holds a piece: one
+        that another request had taken when its node died comes back.
+        """
         ...
 
     async def close_slot(self, slot: int) -> None: ...
@@ -611,11 +716,53 @@ class Ticks(Protocol):
 
 
 class Signals(Protocol):
-    async def put_signal(
-        self, conversation: ConversationId, kind: SignalKind, body: str = ""
-    ) -> None: ...
+    """Hints between nodes; none of them is waited for to be durable."""
 
-    async def signals(self, after: int, limit: int = 100) -> Sequence[Signal]: ...
+    async def put_signals(self, signals: Sequence[NewSignal]) -> None:
+        """Leave them in this order; a text takes the place of its conversation's older one."""
+        ...
+
+    async def signals(
+        self,
+        after: int,
+        *,
+        shards: Collection[int] = (),
+        known: Collection[int] = (),
+        limit: int = 100,
+    ) -> Sequence[Signal]:
+        """Those with a higher id that are not `known`, in order.
+
+        Texts and events only of `shards`: they are of use where somebody watches. An id may
+        come to light after a higher one, so whoever reads on asks from a little before.
+        """
+        ...
+
+    async def signals_before(self, age: timedelta) -> int:
+        """The highest id of those that are as old: where a new reader begins."""
+        ...
+
+    async def drop_signals(self, age: timedelta) -> int:
+        """Delete those that are as old; how many."""
+        ...
+
+
+class Hints(Protocol):
+    """How nodes tell each other that looking is worth it, sooner than the next poll would.
+
+    Every one of them may be lost: polling is the truth. One node has nobody to tell.
+    """
+
+    def hint(self) -> None:
+        """Have the other nodes look for lanes and signals now; many at once become one."""
+        ...
+
+    def on_hint(self, look: Callable[[], None]) -> None:
+        """Call this whenever another node has hinted, and when hints may have been missed."""
+        ...
+
+    async def run(self) -> None:
+        """Carry hints until cancelled."""
+        ...
 
 
 class Upkeep(Protocol):
@@ -642,6 +789,24 @@ class Upkeep(Protocol):
         ...
 
     async def outbox_drop(self, conversation: ConversationId, turn: TurnId, piece: int) -> bool: ...
+
+    async def inbox_rows(
+        self, states: Sequence[InboxState], limit: int = 100
+    ) -> Sequence[InboxRow]:
+        """What waits or was given up, oldest first."""
+        ...
+
+    async def inbox_retry(self, id: InboundId) -> bool:
+        """A dead row is accepted once more, as said now; one that waits is looked at now."""
+        ...
+
+    async def inbox_drop(self, id: InboundId) -> bool:
+        """It is done, without an answer, and its body is gone."""
+        ...
+
+    async def unsure_calls(self, limit: int = 100) -> Sequence[UnsureCall]:
+        """The newest calls of which nobody knows whether they were done, of the last days."""
+        ...
 
     async def said_by(self, tenant: str, sender: str, limit: int = 1000) -> Sequence[Entry]:
         """What one sender (`person_key`) said and was told, over all conversations."""
@@ -696,3 +861,5 @@ class Store(
         ...
 
     def listeners(self, node: Callable[[], Node], tenant: str) -> Listeners: ...
+
+    def hints(self, clock: Clock) -> Hints: ...

@@ -1,13 +1,19 @@
 """Asking everything that can be asked whether it is well."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from bot.domain.sentences import Said
 from bot.ports import Clock, Health, Observer, Probes
 
 LIMIT = 10.0
 """Seconds that one probe may take."""
+_LATE = Said("no answer within {limit:g} seconds", "{limit:g} 秒内没有回应")
+_FAILED = Said(
+    "the probe itself failed ({kind}); the log says where",
+    "检查本身出错({kind})；详见日志",
+)
 
 
 class Probing:
@@ -22,11 +28,13 @@ class Probing:
         *,
         clock: Clock,
         observer: Observer,
+        locale: str = "en",
         report: Callable[[Iterable[Health]], None] | None = None,
     ) -> None:
         self._probes = probes
         self._clock = clock
         self._observer = observer
+        self._locale = locale
         self._report = report
         self._found: tuple[Health, ...] = ()
         self._running: asyncio.Task[tuple[Health, ...]] | None = None
@@ -43,6 +51,14 @@ class Probing:
             self._running.add_done_callback(self._done)
         # Whoever is cancelled while waiting must not take the run from the others.
         return await asyncio.shield(self._running)
+
+    async def order(self, args: Mapping[str, object]) -> AsyncGenerator[Mapping[str, object], None]:
+        """For an operator beside the server, which has seen what a stranger to it cannot."""
+        if self._running is not None:
+            # It may have begun before the very thing that the operator asks about.
+            await asyncio.wait({self._running})
+        for one in await self.run():
+            yield {"event": "health", "name": one.name, "ok": one.ok, "detail": one.detail}
 
     async def close(self) -> None:
         """Let a run that is going on end."""
@@ -62,10 +78,11 @@ class Probing:
             async with asyncio.timeout(LIMIT):
                 health = await probes.probe()
         except TimeoutError:
-            health = Health(name, ok=False, detail=f"no answer within {LIMIT:g} seconds")
+            detail = _LATE.to(self._locale).format(limit=LIMIT)
+            health = Health(name, ok=False, detail=detail)
         except Exception as error:  # a probe: somebody else's code
             self._observer.failed(place=f"probe {name}", error=error)
-            detail = f"the probe itself failed ({type(error).__name__}); the log says where"
+            detail = _FAILED.to(self._locale).format(kind=type(error).__name__)
             health = Health(name, ok=False, detail=detail)
         return replace(health, checked_at=self._clock.now())
 

@@ -161,5 +161,7 @@ class _Exchange:
         finally:
             taking.cancel()
             hanging_up.cancel()
-        self.gone = True
-        return {"type": "http.disconnect"}
+        # An app whose caller waits for one short answer can still give it while we stop.
+        stopping = not taking.done()
+        self.gone = not stopping
+        return {"type": "http.disconnect", "stopping": stopping}

@@ -93,6 +93,19 @@ class Telemetry:
             waited=round(waited, 3),
         )
 
+    def gave_up(
+        self, *, turn: TurnId, conversation: ConversationId, adapter: str, messages: int
+    ) -> None:
+        self._metrics.poison.at(adapter).inc(messages)
+        self._log.error(
+            "message.poison",
+            turn=turn,
+            conversation=conversation,
+            adapter=adapter,
+            messages=messages,
+            hint="parley inbox list",
+        )
+
     def model_called(
         self,
         *,
@@ -126,11 +139,13 @@ class Telemetry:
     def tool_ended(
         self, *, turn: TurnId, tool: str, outcome: str, seconds: float, audience: str
     ) -> None:
-        self._metrics.tool_calls.at(tool, outcome).inc()
+        self._metrics.tool_calls.at(tool, outcome, audience).inc()
         self._metrics.tool_seconds.at(tool).observe(seconds)
-        self._log.debug(
-            "tool.ended", turn=turn, tool=tool, outcome=outcome, seconds=seconds, audience=audience
+        unknown = outcome == "unknown"
+        log, event = (
+            (self._log.warning, "tool.unknown") if unknown else (self._log.debug, "tool.ended")
         )
+        log(event, turn=turn, tool=tool, outcome=outcome, seconds=seconds, audience=audience)
 
     def late_result(self, *, tool: str) -> None:
         self._metrics.late_results.at(tool).inc()

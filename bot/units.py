@@ -122,6 +122,12 @@ def _read_database_url(value: str, info: ValidationInfo) -> str:
     raise ValueError("write sqlite:///path/to/file.db or postgresql://user:password@host/name")
 
 
+def _read_server_url(value: str, info: ValidationInfo) -> str:
+    if value.startswith("sqlite"):
+        raise ValueError("write postgresql://user:password@host/name")
+    return _read_database_url(value, info)
+
+
 Duration = Annotated[
     timedelta,
     BeforeValidator(read_duration),
@@ -144,6 +150,9 @@ ConfigPath = Annotated[Path, AfterValidator(_read_path)]
 
 DatabaseUrl = Annotated[str, AfterValidator(_read_database_url)]
 """A database; a relative SQLite path starts where the configuration file lies."""
+
+ServerUrl = Annotated[str, AfterValidator(_read_server_url)]
+"""A PostgreSQL database."""
 
 Url = Annotated[str, AfterValidator(_check_url)]
 Names = Annotated[tuple[str, ...], BeforeValidator(_read_names)]

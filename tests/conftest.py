@@ -1,7 +1,8 @@
 """Fixtures for every room, and the rule for tests that need what a machine may not have.
 
-A test marked `browser`, `postgres` or `fixtures` is left out where that thing is absent, and the
-last line of the run names it. `PARLEY_REQUIRE=browser,postgres,fixtures` makes absence a failure.
+A test marked `browser`, `postgres`, `pgbouncer` or `fixtures` is left out where that thing is
+absent, and the last line of the run names it. `PARLEY_REQUIRE=browser,postgres,fixtures` makes
+absence a failure.
 """
 
 import logging
@@ -11,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from tests import needs, postgres
+from tests import needs, pgbouncer, postgres
 
 ABSENT = pytest.StashKey[dict[str, str]]()
 NOT_RUN = pytest.StashKey[set[str]]()
-KINDS = ("browser", "postgres", "fixtures")
+KINDS = ("browser", "postgres", "pgbouncer", "fixtures")
 
 
 @pytest.fixture(autouse=True)
@@ -48,6 +49,13 @@ def postgres_server() -> Iterator[postgres.Server]:
     """A private PostgreSQL for this test process; it is gone when the process is."""
     with postgres.running() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def pooler(postgres_server: postgres.Server) -> Iterator[pgbouncer.Pooler]:
+    """A PgBouncer in transaction mode in front of the private PostgreSQL."""
+    with pgbouncer.running(postgres_server.port) as found:
+        yield found
 
 
 @pytest.fixture

@@ -79,6 +79,9 @@ class RecordingObserver:
     def turn_ended(self, **values: Any) -> None:
         self._keep("turn_ended", values)
 
+    def gave_up(self, **values: Any) -> None:
+        self._keep("gave_up", values)
+
     def model_called(self, **values: Any) -> None:
         self._keep("model_called", values)
 

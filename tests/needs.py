@@ -5,13 +5,17 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests import postgres
+from tests import pgbouncer, postgres
 
 ROOT = Path(__file__).resolve().parent.parent
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 # Asking for the fixture is as good as wearing the marker.
-NEEDED_BY_FIXTURE = {"postgres_url": "postgres", "postgres_server": "postgres"}
+NEEDED_BY_FIXTURE = {
+    "postgres_url": "postgres",
+    "postgres_server": "postgres",
+    "pooler": "pgbouncer",
+}
 
 
 def shared() -> Path | None:
@@ -40,5 +44,7 @@ def _absences() -> Iterator[tuple[str, str]]:
         yield "browser", "no chromium on PATH"
     if postgres.find_binaries() is None:
         yield "postgres", "no PostgreSQL server binaries"
+    if pgbouncer.find() is None:
+        yield "pgbouncer", "no pgbouncer program"
     if shared() is None:
         yield "fixtures", "the recordings are not part of the repository"

@@ -2,7 +2,8 @@
 
 A pipe closes however its writer dies, SIGKILL included, so a test run that is killed leaves neither
 a server nor its data behind. Run as a script by `tests/postgres.py`, standard library only.
-Words on input: `stop`, `start`. Each is answered with `done`, or with the reason and the end.
+Words on input: `stop`, `start`, `crash`. Each is answered with `done`, or with the reason and the
+end.
 """
 
 import os
@@ -59,6 +60,10 @@ class Keeper:
         """Cut connections and stop."""
         self._run("pg_ctl", "-w", "-t", str(SECONDS), "-m", "fast", "stop")
 
+    def crash(self) -> None:
+        """End every process at once, without a checkpoint; the next start recovers."""
+        self._run("pg_ctl", "-w", "-t", str(SECONDS), "-m", "immediate", "stop")
+
     def remove(self) -> None:
         """Leave nothing behind, whatever state the server is in."""
         try:
@@ -97,7 +102,8 @@ def main() -> None:
         keeper.start()
         _say("done")
         for line in sys.stdin:
-            {"stop": keeper.stop, "start": keeper.start}[line.strip()]()
+            words = {"stop": keeper.stop, "start": keeper.start, "crash": keeper.crash}
+            words[line.strip()]()
             _say("done")
     except (OSError, subprocess.SubprocessError) as error:
         _say(f"{error}\n{keeper.log()}")

@@ -16,7 +16,7 @@ from bot.clock import SystemClock
 from bot.control import read_note
 from bot.domain.address import Address, Sender
 from bot.domain.message import Inbound, Kind, Message, Role, Text
-from bot.domain.records import OutboxState, Placement
+from bot.domain.records import Placement
 from bot.store.sqlite import SqliteStore
 from tests.contracts.worlds import World
 from tests.needs import ROOT
@@ -214,6 +214,24 @@ def test_check_fails_when_something_cannot_be_reached(run: Run, folder: Path) ->
     assert any(line.startswith("wrong") and "main" in line for line in out.splitlines())
 
 
+@pytest.mark.parametrize(
+    ("shell", "file", "last"),
+    [
+        ("zh_CN.UTF-8", "", "一切正常。"),
+        ("zh_CN.UTF-8", "locale: en\n", "Everything is in order."),
+        ("en_GB.UTF-8", "locale: zh\n", "一切正常。"),
+    ],
+)
+def test_check_speaks_the_language_of_the_file_else_the_shells(
+    run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch, *, shell: str, file: str, last: str
+) -> None:
+    monkeypatch.setenv("LANG", shell)
+    (folder / "config.yaml").write_text(CONFIG + file, encoding="utf-8")
+    code, out, _ = run("check")
+    assert code == 0
+    assert out.splitlines()[-1] == last
+
+
 def test_plugin_list_shows_how_and_for_whom_a_function_is(run: Run, folder: Path) -> None:
     code, out, _ = run("plugin", "list")
     assert code == 0
@@ -257,8 +275,9 @@ def test_a_dead_letter_can_be_seen_and_sent_again(run: Run, folder: Path) -> Non
     name = dead_letter(run)
     code, out, _ = run("outbox", "show", name)
     assert code == 0
-    assert "the chat is closed" in out
-    assert out.endswith("quite clear\n")
+    assert "because: the chat is closed" in out
+    assert "quite clear" not in out
+    assert run("outbox", "show", name, "--text")[1].endswith("quite clear\n")
     assert run("outbox", "retry", name) == (0, f"{name}: due now.\n", "")
     assert run("outbox", "list", "--state", "queued")[1].split()[:2] == [name, "queued"]
     code, out, _ = run("outbox", "retry", name)
@@ -294,7 +313,7 @@ def test_an_id_of_another_form_is_explained(run: Run, name: str) -> None:
 def test_an_unknown_state_is_told_with_those_there_are(run: Run) -> None:
     code, _, err = run("outbox", "list", "--state", "lost")
     assert code == 1
-    assert err == f"parley: --state lost: {', '.join(s for s in OutboxState if s != 'sent')}\n"
+    assert err == "parley: --state lost: queued, sending, held, dead, expired, ambiguous\n"
 
 
 def test_erase_leaves_nothing_and_says_when_there_was_nothing(run: Run, folder: Path) -> None:

@@ -242,7 +242,8 @@ def test_the_effective_configuration_names_the_source_of_each_value(tmp_path: Pa
         tmp_path,
         """
         server: {port: 81}
-        database: "postgresql://u:hush@h/d"
+        database: {url: "postgresql://u:hush@p/d", pooler: transaction,
+          direct_url: "postgresql://u:hush@h/d"}
         answer: {tools: [clock, weather]}
         operators: [{sender: "mine:1"}]
         """,
@@ -251,9 +252,10 @@ def test_the_effective_configuration_names_the_source_of_each_value(tmp_path: Pa
     rows = {key: (value, source) for key, value, source in effective(found)}
     assert rows["server.port"] == ("81", "config.yaml line 2")
     assert rows["server.host"] == ("127.0.0.1", "default")
-    assert rows["database.url"] == ("postgresql://u:****@h/d", "config.yaml line 3")
-    assert rows["answer.tools"] == ('["clock", "weather"]', "config.yaml line 4")
-    assert rows["operators.0.sender"] == ("mine:1", "config.yaml line 5")
+    assert rows["database.url"] == ("postgresql://u:****@p/d", "config.yaml line 3")
+    assert rows["database.direct_url"] == ("postgresql://u:****@h/d", "config.yaml line 4")
+    assert rows["answer.tools"] == ('["clock", "weather"]', "config.yaml line 5")
+    assert rows["operators.0.sender"] == ("mine:1", "config.yaml line 6")
     assert rows["log.level"] == ("error", "PARLEY_LOG__LEVEL")
     assert rows["adapters.mine.token"] == ("****", "PARLEY_ADAPTERS__MINE__TOKEN")
     assert rows["adapters.mine.retry.attempts"] == ("3", "default")

@@ -66,6 +66,19 @@ def test_all_mistakes_come_together_adapters_and_plugins_included(tmp_path: Path
         ("session: {idle: 0s}", "write a duration longer than 0s"),
         ("intake: {max_size: big}", "write a size such as 64kB or 1MB"),
         ("database: mysql://h", "write sqlite:///path/to/file.db or postgresql://"),
+        (
+            "database: {pooler: transaction}",
+            "pooler: transaction is for PostgreSQL; leave it out for a file",
+        ),
+        (
+            'database: {url: "postgresql://h/d", direct_url: "postgresql://h/d"}',
+            "without a pooler, url leads there already",
+        ),
+        (
+            'database: {url: "postgresql://p/d", pooler: transaction, direct_url: "sqlite:///d"}',
+            'database.direct_url is "sqlite:///d" (config.yaml line 1): write postgresql://',
+        ),
+        ("database: {pooler: session}", "write one of none or transaction"),
         ("answer: {tools: 5}", "write all, or a list of names such as [clock, calculator]"),
         (
             "answer: {model: man}",
@@ -127,7 +140,7 @@ def test_a_mistake_is_told_with_place_source_and_what_to_do(
         ("use: ./gone.py", "adapters.a.use (config.yaml line 2): './gone.py': there is no file "),
         ("use: adapters.nosuchthing", "there is no such module; adapters has "),
         ("use: nosuchpackage", "'nosuchpackage': there is no such module"),
-        ("use: ./orders.py", "'./orders.py' has no class Settings(AdapterSettings)"),
+        ("use: ./orders.py", "'./orders.py': it has no class Settings(AdapterSettings)"),
         ("use: some words", "write a dotted module (plugins.clock) or the path of a .py file"),
     ],
 )

@@ -9,12 +9,14 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bot.errors import ConfigError
 from bot.logs import Format, Level, Logs
+from bot.store.migrate import migrate_sqlite
 from tests.fakes import FakeClock
 
 CANARY = "canary4711"
@@ -172,6 +174,13 @@ def test_a_line_that_cannot_be_formatted_does_not_print_its_arguments() -> None:
         logging.getLogger("plugins.orders").warning("%d pieces", CANARY)
     (line,) = lines_of(stream)
     assert line["event"] == "a log line that cannot be formatted"
+
+
+def test_a_first_start_tells_nothing_of_the_schemas_steps(tmp_path: Path) -> None:
+    stream = io.StringIO()
+    with logging_to(stream, level="info"):
+        migrate_sqlite(tmp_path / "parley.db", FakeClock())
+    assert stream.getvalue() == ""
 
 
 def test_a_full_disk_or_a_reader_that_is_gone_stops_nobody() -> None:

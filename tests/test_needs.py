@@ -31,7 +31,7 @@ def bare(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.P
     pytester.makepyfile(ONE_OF_EACH)
     pytester.makeini(
         "[pytest]\nasyncio_default_fixture_loop_scope = function\n"
-        "markers =\n browser: \n fixtures: \n postgres: \n"
+        "markers =\n browser: \n fixtures: \n postgres: \n pgbouncer: \n"
     )
     monkeypatch.setenv("PATH", "")
     monkeypatch.setenv("PARLEY_SHARED", str(Path(pytester.path, "nowhere")))
@@ -40,6 +40,7 @@ def bare(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.P
     return pytester
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "workers"])
 def test_what_cannot_run_is_named_on_the_last_line(
     bare: pytest.Pytester, workers: tuple[str, ...]
@@ -50,6 +51,7 @@ def test_what_cannot_run_is_named_on_the_last_line(
     assert result.outlines[-1].startswith("not run here: browser (no chromium on PATH), fixtures (")
 
 
+@pytest.mark.slow
 def test_what_is_required_and_absent_fails_the_run(
     bare: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -61,10 +63,13 @@ def test_what_is_required_and_absent_fails_the_run(
     )
 
 
+@pytest.mark.slow
 def test_a_requirement_that_nobody_knows_is_refused(
     bare: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PARLEY_REQUIRE", "borwser")
     result = bare.runpytest_subprocess()
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["*PARLEY_REQUIRE knows browser, postgres, fixtures*borwser*"])
+    result.stderr.fnmatch_lines(
+        ["*PARLEY_REQUIRE knows browser, postgres, pgbouncer, fixtures*borwser*"]
+    )

@@ -45,6 +45,7 @@ class House:
             probes=lambda: self.probes,
             store=lambda: StoreHealth(waiting=2, outbox=(("queued", 1),), size_bytes=4096),
             listeners=lambda: {"telegram": True},
+            absent=[{"place": "plugins.1", "use": "./orders.py", "why": "there is no file"}],
         )
         pages = Pages(
             sources, self.readiness, node="one:8080", version="1.2.3", clock=self.clock, token=token
@@ -123,6 +124,9 @@ async def test_status_tells_what_was_last_found() -> None:
         "ready": True,
         "reason": None,
         "listening": {"telegram": True},
+        "plugins_not_loaded": [
+            {"place": "plugins.1", "use": "./orders.py", "why": "there is no file"}
+        ],
         "inbox": {"waiting": 2, "dead": 0},
         "outbox": {"queued": 1},
         "database_bytes": 4096,

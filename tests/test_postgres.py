@@ -47,6 +47,7 @@ async def test_a_database_can_be_copied_from_a_prepared_one(
     await postgres_server.drop(copy)
 
 
+@pytest.mark.slow
 async def test_a_server_can_go_away_and_come_back_with_what_was_committed() -> None:
     with postgres.running() as server:
         connection = await asyncpg.connect(server.url("postgres"))
@@ -61,6 +62,7 @@ async def test_a_server_can_go_away_and_come_back_with_what_was_committed() -> N
         await connection.close()
 
 
+@pytest.mark.slow
 async def test_a_killed_run_leaves_no_server_and_no_data_behind() -> None:
     holder = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", HOLDER),
@@ -85,6 +87,7 @@ async def test_a_killed_run_leaves_no_server_and_no_data_behind() -> None:
     assert not data.parent.exists()
 
 
+@pytest.mark.slow
 async def test_without_a_server_of_the_machine_the_wheel_serves() -> None:
     binaries = postgres.find_binaries(machine=())
     assert binaries is not None

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from bot.ports import Health, Probes
 from bot.probing import Probing
-from tests.fakes import EPOCH, FakeClock, RecordingObserver
+from tests.fakes import EPOCH, FakeClock, RecordingObserver, until
 
 
 class Well:
@@ -85,3 +85,44 @@ async def test_one_who_stops_waiting_does_not_stop_the_run_for_others() -> None:
     first.cancel()
     assert (await second)[0].ok
     await probing.close()
+
+
+class Slow:
+    """Finds what was so when it was asked."""
+
+    def __init__(self) -> None:
+        self.trouble = ""
+        self.asked = 0
+        self.may_end = asyncio.Event()
+
+    async def probe(self) -> Health:
+        self.asked += 1
+        found = Health("slack", ok=not self.trouble, detail=self.trouble)
+        await self.may_end.wait()
+        return found
+
+
+async def test_an_operator_is_told_what_is_so_now_and_not_what_a_run_under_way_found() -> None:
+    slow = Slow()
+    probing = make(slack=slow)
+    first = asyncio.create_task(probing.run())
+    await until(lambda: slow.asked)
+    slow.trouble = "the token was revoked"
+
+    async def order() -> list[object]:
+        return [event["detail"] async for event in probing.order({})]
+
+    told = asyncio.create_task(order())
+    await asyncio.sleep(0)
+    slow.may_end.set()
+    assert (await first)[0].ok
+    assert await told == ["the token was revoked"]
+    assert probing.found[0].detail == "the token was revoked"
+
+
+async def test_what_the_probing_itself_says_is_in_the_language_of_the_program() -> None:
+    probing = Probing(
+        {"main": Broken()}, clock=FakeClock(), observer=RecordingObserver(), locale="zh"
+    )
+    (broken,) = await probing.run()
+    assert "检查本身出错(RuntimeError)" in broken.detail

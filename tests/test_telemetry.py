@@ -165,6 +165,20 @@ def test_the_rest_is_counted_too() -> None:
     assert desk.value("upkeep_rows_total", job="retention") == 12
 
 
+def test_what_an_operator_has_to_look_into_is_a_line_above_the_others() -> None:
+    desk = Desk(level="warning")
+    see = desk.observer
+    see.tool_ended(turn=TURN, tool="pay", outcome="ok", seconds=0.1, audience="")
+    see.tool_ended(turn=TURN, tool="pay", outcome="unknown", seconds=0.1, audience="")
+    see.gave_up(turn=TURN, conversation=CONVERSATION, adapter="slack", messages=2)
+    unknown, poison = map(json.loads, desk.stream.getvalue().splitlines())
+    assert (unknown["event"], unknown["level"]) == ("tool.unknown", "warning")
+    assert (unknown["turn"], unknown["tool"]) == (7, "pay")
+    assert (poison["event"], poison["level"]) == ("message.poison", "error")
+    assert desk.value("poison_total", adapter="slack") == 2
+    assert desk.value("tool_calls_total", tool="pay", outcome="unknown") == 1
+
+
 def test_a_provider_that_counts_backwards_does_no_harm() -> None:
     desk = Desk()
     desk.observer.model_called(

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from datetime import datetime
 
 from adapters.slack import split
 from adapters.slack.client import Client
@@ -27,6 +28,7 @@ from bot import (
     Draft,
     Health,
     Outbound,
+    Patience,
     Permanent,
     Receive,
     Sent,
@@ -41,6 +43,7 @@ class SlackAdapter:
     """Speaks as one bot; how it listens is decided by its two kinds below."""
 
     platform = "slack"
+    patience = Patience.FEW_REFUSALS
 
     def __init__(self, settings: Settings, context: AdapterContext) -> None:
         rates = Rates(settings.channel_per_second, settings.updates_per_minute)
@@ -111,6 +114,20 @@ class SlackAdapter:
         if error.is_outside and not is_private(address):
             self._watch.outside.put(address.chat, error.code)
 
+    # -- looking for what was said -----------------------------------------------------------
+
+    async def find(self, piece: Outbound, since: datetime) -> Sent | None:
+        return await self._found(piece.address, piece.key, since)
+
+    async def find_draft(self, address: Address, turn: TurnId, since: datetime) -> Sent | None:
+        return await self._found(address, _draft_key(turn), since)
+
+    async def _found(self, address: Address, key: str, since: datetime) -> Sent | None:
+        if is_private(address):
+            raise Permanent("what only one person has seen cannot be read again")
+        ts = await self._client.find(address.chat, address.thread, key, since)
+        return None if ts is None else standing(address.chat, ts)
+
     # -- growing -----------------------------------------------------------------------------
 
     def draft_is_message(self, address: Address) -> bool:
@@ -139,7 +156,7 @@ class SlackAdapter:
             raise Permanent("what only one person sees cannot be edited")
         try:
             sent = await self._client.post(
-                address.chat, address.thread, render(opening or OPENING), f"draft/{turn}"
+                address.chat, address.thread, render(opening or OPENING), _draft_key(turn)
             )
         except Ambiguous as error:
             raise Permanent(str(error)) from None  # the answer itself will be sent all the same
@@ -149,7 +166,9 @@ class SlackAdapter:
         return self._edited(*sent)
 
     def _edited(self, channel: str, ts: str) -> Draft:
-        return EditedDraft(channel, ts, client=self._client, send=self.send)
+        return EditedDraft(
+            channel, ts, client=self._client, send=self.send, sure=self._context.sure
+        )
 
     # -- opening, closing, health ------------------------------------------------------------
 
@@ -190,7 +209,8 @@ class SlackAdapter:
             clock=self._context.clock,
             url=self._request_url(),
         )
-        ok, detail = await prober.look()
+        ok, said = await prober.look()
+        detail = said.to(self._context.locale)
         return Health(self.name, ok=ok, detail=detail, checked_at=self._context.clock.now())
 
     def _request_url(self) -> str | None:
@@ -205,6 +225,10 @@ class SlackAdapter:
             web=self._client.web,
             observer=self._context.observer,
         )
+
+
+def _draft_key(turn: TurnId) -> str:
+    return f"draft/{turn}"
 
 
 class SocketAdapter(SlackAdapter):

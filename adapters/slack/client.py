@@ -71,7 +71,7 @@ class Client:
         if (ts := await self._found_late(doubt)) is not None:
             return channel, ts
         await self.pace.post(channel)
-        oldest = self._stamp()
+        oldest = self._stamp(self._clock.now())
         try:
             sent = await self._laid_out(rendered, lambda how: self._post(channel, thread, key, how))
         except Ambiguous:
@@ -195,10 +195,18 @@ class Client:
 
     # -- what nobody knows -------------------------------------------------------------------
 
-    def _stamp(self) -> str:
-        """A time well before now, by Slack's clock, in the form of its ids."""
-        at: datetime = self._clock.now() + self.ahead - _MARGIN
-        return f"{max(at.timestamp(), 0):.6f}"
+    async def find(self, channel: str, thread: str | None, key: str, since: datetime) -> str | None:
+        """The `ts` of the message that carries this key; None where there surely is none.
+
+        Raises:
+            Transient: Slack does not say now.
+            Permanent: we may not read there, or too much was said since.
+        """
+        return await self._find(channel, thread, key, self._stamp(since))
+
+    def _stamp(self, at: datetime) -> str:
+        """A time well before this one, by Slack's clock, in the form of its ids."""
+        return f"{max((at + self.ahead - _MARGIN).timestamp(), 0):.6f}"
 
     def _doubt(self, doubt: Doubt, oldest: str) -> None:
         if len(self._doubtful) >= _KEPT:
@@ -240,7 +248,7 @@ class Client:
         wanted: dict[str, Any] = {
             "channel": channel,
             "oldest": oldest,
-            "limit": 100,
+            "limit": 200,
             "include_all_metadata": True,
         }
         if thread is None:
@@ -248,10 +256,13 @@ class Client:
         else:
             method = "conversations.replies"
             call = self.web.conversations_replies(ts=thread, **wanted)
-        found = (await self._ask(method, call)).get("messages")
+        answer = await self._ask(method, call)
+        found = answer.get("messages")
         for message in found if isinstance(found, list) else ():
             if _key_of(message) == key:
                 return str(message.get("ts"))
+        if not isinstance(found, list) or answer.get("has_more"):
+            raise Permanent("more was said there than is looked through")
         return None
 
     # -- what all of them share --------------------------------------------------------------

@@ -26,11 +26,14 @@ def channel_of(sent: Sent, otherwise: str) -> str:
 class EditedDraft:
     """A message of ours in a channel or a direct chat."""
 
-    def __init__(self, channel: str, ts: str, *, client: Client, send: Send) -> None:
+    def __init__(
+        self, channel: str, ts: str, *, client: Client, send: Send, sure: Callable[[], bool]
+    ) -> None:
         self._channel = channel
         self._ts = ts
         self._client = client
         self._send = send
+        self._sure = sure
         self._flight = Flight()
         self._shown: Rendered | None = None
         self._said = ""
@@ -46,6 +49,8 @@ class EditedDraft:
         if not said.strip() or shown == self._shown:
             return
         await self._client.pace.edit(self._channel, self._ts)
+        if not self._sure():
+            raise Transient("another node may have finished this answer")
         await self._flight.carry(self._client.update(self._channel, self._ts, shown))
         self._shown, self._said = shown, said
 

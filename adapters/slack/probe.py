@@ -11,9 +11,8 @@ from adapters.slack.failures import CallFailed
 from adapters.slack.reception import Reception
 from adapters.slack.settings import Settings
 from adapters.slack.watch import Watch
-from bot import Ambiguous, Clock, Permanent, Transient
-
-CHALLENGE = "parley asks itself"
+from adapters.slack.webhook import CHALLENGE
+from bot import Ambiguous, Clock, Permanent, Said, Transient
 
 
 class Prober:
@@ -38,61 +37,67 @@ class Prober:
         self._clock = clock
         self._url = url
 
-    async def look(self) -> tuple[bool, str]:
+    async def look(self) -> tuple[bool, Said]:
         """Whether it works, and who we are or what is wrong."""
         try:
             identity = await self._client.me()
         except (Transient, Permanent) as error:
-            gone = f": {self._watch.revoked}" if self._watch.revoked else ""
-            return False, advice.of_call(error, self._name) + gone
+            return False, self._with_what_came(advice.of_call(error, self._name))
         self._watch.revoked = ""
         self._reception.introduce(identity)
         problem = self._of_identity(identity) or await self._of_listening() or self._of_speaking()
-        if problem:
+        if problem is not None:
             return False, problem
-        return True, f"@{identity.name} in {identity.team_name} by {self._settings.mode}"
+        return True, Said(
+            f"@{identity.name} in {identity.team_name} by {self._settings.mode}",
+            f"@{identity.name}，工作区 {identity.team_name}，方式 {self._settings.mode}",
+        )
 
-    def _of_identity(self, identity: Identity) -> str:
+    def _with_what_came(self, problem: Said) -> Said:
+        """The event that told of it, if there was one: it may say more than the refusal."""
+        told = self._watch.revoked
+        return Said(f"{problem.en}: {told}", f"{problem.zh}：{told}") if told else problem
+
+    def _of_identity(self, identity: Identity) -> Said | None:
         if not identity.bot:
-            return (
-                f"adapters.{self._name}.bot_token is a person's token: take the Bot User OAuth "
-                "Token, which begins with xoxb-"
-            )
+            return advice.of_person(self._name)
         if identity.scopes is not None and (lacking := advice.of_scopes(identity.scopes)):
             return lacking
         if abs(self._client.ahead) > advice.SKEW:
             return advice.of_clock(self._client.ahead)
-        return ""
+        return None
 
     # -- how events come ---------------------------------------------------------------------
 
-    async def _of_listening(self) -> str:
+    async def _of_listening(self) -> Said | None:
         by_socket = self._settings.mode == "socket"
         found = await self._of_socket() if by_socket else await self._of_requests()
-        if found:
+        if found is not None:
             return found
-        return advice.of_subscription(self._watch.lacking) if self._watch.lacking else ""
+        if self._watch.misdirected:
+            return advice.of_other_app(self._name)
+        return advice.of_subscription(self._watch.lacking) if self._watch.lacking else None
 
-    async def _of_socket(self) -> str:
+    async def _of_socket(self) -> Said | None:
         if self._watch.connected:
-            return ""
-        if self._watch.socket:
+            return None
+        if self._watch.socket is not None:
             return self._watch.socket
         # No socket was ever tried, so this is a check beside the server: an address costs nothing.
         try:
             await self._client.open_socket()
         except (Transient, Permanent, Ambiguous) as error:
             return advice.of_socket(error)
-        return ""
+        return None
 
-    async def _of_requests(self) -> str:
+    async def _of_requests(self) -> Said | None:
         watch = self._watch
         if watch.late is not None:
             return advice.of_clock(watch.late)
         if watch.suspicious:
             return advice.of_forged(watch.suspicious, self._name)
         if watch.signed or await self._reaches_itself():
-            return ""
+            return None
         return advice.of_address(self._url)
 
     async def _reaches_itself(self) -> bool:
@@ -109,22 +114,19 @@ class Prober:
             "X-Slack-Request-Timestamp": stamp,
             "X-Slack-Signature": f"v0={made}",
         }
-        counted = self._watch.signed
         try:
             status, _, answer = await self._client.web.exchange(
                 "POST", self._url, data=body, headers=headers
             )
         except CallFailed:
             return False
-        finally:
-            self._watch.signed = counted
         return status == 200 and CHALLENGE.encode() in answer
 
     # -- how answers go ----------------------------------------------------------------------
 
-    def _of_speaking(self) -> str:
+    def _of_speaking(self) -> Said | None:
         limited = self._client.pace.paused()
         if limited is not None:
             return advice.of_limit(*limited)
         outside = self._watch.outside.items()
-        return advice.of_channels(outside) if outside else ""
+        return advice.of_channels(outside) if outside else None

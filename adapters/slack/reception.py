@@ -61,6 +61,9 @@ class Reception:
             here = replace(here, external=False)
         read = normalise(body, here, self.me, self._clock.now())
         self._watch.heard(read.heard)
+        meant = _bot_of(body)
+        if meant and self.me.names:
+            self._watch.misdirected = meant not in self.me.names
         self._note(read)
         inbound = await self._wanted(read)
         if inbound is not None:
@@ -165,3 +168,13 @@ class Reception:
 def _press(inbound: Inbound) -> tuple[str, str | None, str, str]:
     """A second press of the same button by the same person is the first one again."""
     return inbound.address.chat, inbound.reply_to, inbound.sender.id, inbound.text
+
+
+def _bot_of(body: Mapping[str, Any]) -> str:
+    """The bot that an event is meant for; "" where Slack names none, or a whole organisation's."""
+    named = body.get("authorizations")
+    first = named[0] if isinstance(named, list) and named else None
+    if not isinstance(first, Mapping) or not first.get("is_bot"):
+        return ""
+    user = first.get("user_id")
+    return user if isinstance(user, str) and not first.get("is_enterprise_install") else ""

@@ -17,6 +17,13 @@ _KINDS = {
     "xoxa-": "a workspace token of the old kind",
     "xwfp-": "a workflow's token",
 }
+# What stands beside the Signing Secret (32 hexadecimal digits) and is copied instead of it.
+_NO_SECRETS = {
+    re.compile(r"xox[a-z]-.*|xapp-.*"): "a token",
+    re.compile(r"\d+\.\d+"): "the Client ID",
+    re.compile(r"[0-9A-Za-z]{24}"): "the Verification Token, which Slack has given up",
+    re.compile(r"A[0-9A-Z]{8,12}"): "the App ID",
+}
 _BOT = re.compile(r"xoxb-[A-Za-z0-9-]{3,250}")
 _APP = re.compile(r"xapp-[A-Za-z0-9-]{3,250}")
 
@@ -71,6 +78,18 @@ class Settings(AdapterSettings):
     def _is_the_apps(cls, value: SecretStr | None) -> SecretStr | None:
         wanted = "write a token from Basic Information > App-Level Tokens; it begins with xapp-"
         return None if value is None else _checked(value, _APP, wanted)
+
+    @field_validator("signing_secret")
+    @classmethod
+    def _is_a_secret(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is None:
+            return None
+        text = value.get_secret_value().strip()
+        wanted = "write Basic Information > App Credentials > Signing Secret, 32 letters and digits"
+        kind = next((kind for form, kind in _NO_SECRETS.items() if form.fullmatch(text)), None)
+        if kind or not text:
+            raise ValueError(f"this is {kind}; {wanted}" if kind else wanted)
+        return SecretStr(text)
 
     @field_validator("base_url")
     @classmethod

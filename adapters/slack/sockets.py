@@ -18,7 +18,7 @@ from adapters.slack.advice import of_disconnect, of_socket
 from adapters.slack.client import Client
 from adapters.slack.dispatch import Dispatcher
 from adapters.slack.watch import Watch
-from bot import Ambiguous, Backoff, Clock, Observer, Permanent, Transient
+from bot import Ambiguous, Backoff, Clock, Observer, Permanent, Said, Transient
 
 HEARTBEAT = 20.0
 HELLO = 15.0
@@ -83,7 +83,7 @@ class Sockets:
 
     def _opened(self) -> None:
         self._backoff.reset()
-        self._watch.socket = ""
+        self._watch.socket = None
         self._watch.connected = True
         self._observer.listening(adapter=self._name, alive=True)
 
@@ -96,7 +96,7 @@ class Sockets:
         wait = WRONG_SETTINGS_WAIT if link.reason == "link_disabled" else self._backoff.next()
         await self._clock.sleep(wait)
 
-    def _down(self, trouble: str) -> None:
+    def _down(self, trouble: Said) -> None:
         self._watch.socket = trouble
         self._observer.listening(adapter=self._name, alive=False)
 

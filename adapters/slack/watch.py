@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from adapters.slack.recent import Recent
+from bot import Said
 
 ENOUGH = 10
 """So many mentions of which only one of two events came are no accident."""
@@ -17,8 +18,8 @@ class Watch:
 
     revoked: str = ""
     """Why the token opens nothing any more: "" while it does."""
-    socket: str = ""
-    """What keeps the socket from being opened, in words; "" while one is open."""
+    socket: Said | None = None
+    """What keeps the socket from being opened, in words; None while one is open."""
     connected: bool = False
     signed: int = 0
     """Requests that were Slack's own."""
@@ -30,6 +31,8 @@ class Watch:
     messages: int = 0
     """What was said in channels; `named` of it to us."""
     named: int = 0
+    misdirected: bool = False
+    """The newest event was meant for another bot than the one whose token we have."""
     outside: Recent[str, str] = field(default_factory=lambda: Recent(100))
     """Channels in which we may not write, and what Slack said."""
 

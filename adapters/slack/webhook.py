@@ -10,28 +10,23 @@ from slack_bolt.response import BoltResponse
 
 from adapters.slack.dispatch import Dispatcher, Unreadable, read_body
 from adapters.slack.watch import Watch
-from bot import ASGIApp, Clock, Observer
+from bot import ASGIApp, Clock, Observer, Rejected, body_of, give_bare
 
 FRESH = timedelta(minutes=5)
 """How old a request may be, and how far ahead of us."""
 RETRIES = (b"x-slack-retry-num", b"x-slack-retry-reason")
 
+CHALLENGE = "parley asks itself"
+"""What our own probe sends in Slack's place; it is no sign that Slack calls."""
+
 _SIGNATURE = b"x-slack-signature"
 _TIMESTAMP = b"x-slack-request-timestamp"
 _SSL_CHECK = b"ssl_check=1"
+_KINDS = frozenset({b"application/json", b"application/x-www-form-urlencoded"})
 
 _Incoming = Callable[[], Awaitable[MutableMapping[str, Any]]]
 _Outgoing = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 _Headers = Sequence[tuple[bytes, bytes]]
-
-
-class _Rejected(Exception):
-    """The caller gets this status and nothing else."""
-
-    def __init__(self, status: int, why: str) -> None:
-        super().__init__(why)
-        self.status = status
-        self.why = why
 
 
 class Webhook:
@@ -65,10 +60,11 @@ class Webhook:
             try:
                 body = await self._body(scope, incoming)
                 if body is not None:
-                    await _answer(outgoing, *await self._take(scope, body, dispatcher))
-            except _Rejected as error:
+                    status, said, headers = await self._take(scope, body, dispatcher)
+                    await give_bare(outgoing, status, said, *headers)
+            except Rejected as error:
                 self._observer.rejected(adapter=self._name, why=error.why)
-                await _answer(outgoing, error.status)
+                await give_bare(outgoing, error.status, b"", *error.headers)
 
         return serve
 
@@ -79,48 +75,39 @@ class Webhook:
         if _SSL_CHECK in (scope.get("query_string") or body).split(b"&"):
             return 200, b"", ()
         if scope["method"] != "POST":
-            raise _Rejected(405, "method")
+            raise Rejected(405, "method", (b"allow", b"POST"))
         headers: dict[bytes, bytes] = dict(scope["headers"])
         self._verify(headers, body)
+        kind = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
+        if kind and kind not in _KINDS:
+            raise Rejected(415, "content type")
         try:
             payload = read_body(body)
         except Unreadable:
-            raise _Rejected(400, "unreadable") from None
+            raise Rejected(400, "unreadable") from None
+        if payload.get("challenge") != CHALLENGE:
+            self._watch.took()
         return _taken(await dispatcher.dispatch(payload, _retries(headers)))
 
     def _verify(self, headers: Mapping[bytes, bytes], body: bytes) -> None:
         """Slack's own, and of these minutes. Nothing of the body is looked at before."""
         stamp = headers.get(_TIMESTAMP, b"")
         if not (stamp.isdigit() and len(stamp) <= 12):
-            raise _Rejected(401, "unsigned")
+            raise Rejected(401, "unsigned")
         expected = hmac.new(self._secret, b"v0:%b:%b" % (stamp, body), sha256).hexdigest()
         given = headers.get(_SIGNATURE, b"")
         if not hmac.compare_digest(given, f"v0={expected}".encode()):
             self._watch.forged += 1
-            raise _Rejected(401, "signature")
+            raise Rejected(401, "signature")
         ahead = timedelta(seconds=int(stamp) - self._clock.now().timestamp())
         if abs(ahead) > FRESH:
             self._watch.late = ahead
-            raise _Rejected(401, "stale")
-        self._watch.took()
+            raise Rejected(401, "stale")
 
     async def _body(self, scope: MutableMapping[str, Any], incoming: _Incoming) -> bytes | None:
-        """The request's bytes; None when the caller has hung up."""
         if scope["method"] not in {"POST", "GET"}:
-            raise _Rejected(405, "method")
-        length = dict(scope["headers"]).get(b"content-length", b"")
-        if length.isdigit() and int(length) > self._max_size:
-            raise _Rejected(413, "size")
-        body: bytes = b""
-        while True:
-            message = await incoming()
-            if message["type"] == "http.disconnect":
-                return None
-            body += message.get("body", b"")
-            if len(body) > self._max_size:
-                raise _Rejected(413, "size")
-            if not message.get("more_body", False):
-                return body
+            raise Rejected(405, "method", (b"allow", b"POST"))
+        return await body_of(scope, incoming, self._max_size)
 
 
 def _retries(headers: Mapping[bytes, bytes]) -> dict[str, str]:
@@ -136,18 +123,3 @@ def _taken(response: BoltResponse) -> tuple[int, bytes, _Headers]:
         if (values := response.headers.get(name))
     ]
     return response.status, (response.body or "").encode(), headers
-
-
-async def _answer(
-    outgoing: _Outgoing, status: int, body: bytes = b"", headers: _Headers = ()
-) -> None:
-    if status == 405:
-        headers = (*headers, (b"allow", b"POST"))
-    await outgoing(
-        {
-            "type": "http.response.start",
-            "status": status,
-            "headers": [(b"content-length", str(len(body)).encode()), *headers],
-        }
-    )
-    await outgoing({"type": "http.response.body", "body": body})

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from telegram import WebhookInfo
 
-from adapters.telegram import split
+from adapters.telegram import advice, split
 from adapters.telegram.client import Client
 from adapters.telegram.draft import OPENING, EditedDraft, FadingDraft, Renewals
 from adapters.telegram.failures import WrongToken
@@ -33,6 +33,7 @@ from bot import (
     Part,
     Permanent,
     Receive,
+    Said,
     Sent,
     Transient,
     TurnId,
@@ -122,7 +123,9 @@ class TelegramAdapter:
         return self._edited(chat, message)
 
     def _edited(self, chat: int, message: int) -> Draft:
-        return EditedDraft(chat, message, client=self._client, send=self.send)
+        return EditedDraft(
+            chat, message, client=self._client, send=self.send, sure=self._context.sure
+        )
 
     def _faded(self, chat: int, thread: int | None, turn: TurnId) -> Draft:
         draft = FadingDraft(
@@ -194,26 +197,23 @@ class TelegramAdapter:
             me = await self._client.me()
             problem = self._problem(await self._client.webhook())
         except WrongToken:
-            return self._health(
-                f"Telegram does not know this token: copy the current one from @BotFather into "
-                f"adapters.{self.name}.token"
-            )
+            return self._health(advice.of_token(self.name), ok=False)
         except (Transient, Permanent) as error:
-            return self._health(
-                f"Telegram cannot be reached ({error}): check the network and "
-                f"adapters.{self.name}.base_url"
-            )
-        if problem:
-            return self._health(problem)
-        detail = f"@{me.username} by {self._settings.mode}"
-        return Health(self.name, ok=True, detail=detail, checked_at=self._context.clock.now())
+            return self._health(advice.of_call(error, self.name), ok=False)
+        if problem is not None:
+            return self._health(problem, ok=False)
+        mode = self._settings.mode
+        return self._health(
+            Said(f"@{me.username} by {mode}", f"@{me.username}，方式 {mode}"), ok=True
+        )
 
-    def _health(self, problem: str) -> Health:
-        return Health(self.name, ok=False, detail=problem, checked_at=self._context.clock.now())
+    def _health(self, said: Said, *, ok: bool) -> Health:
+        detail = said.to(self._context.locale)
+        return Health(self.name, ok=ok, detail=detail, checked_at=self._context.clock.now())
 
-    def _problem(self, webhook: WebhookInfo) -> str:
-        """What is wrong with how updates come, and what to do; "" when nothing is."""
-        return ""
+    def _problem(self, webhook: WebhookInfo) -> Said | None:
+        """What is wrong with how updates come, and what to do; None when nothing is."""
+        return None
 
 
 class PollingAdapter(TelegramAdapter):
@@ -233,14 +233,11 @@ class PollingAdapter(TelegramAdapter):
     async def listen(self, receive: Receive) -> None:
         await self._polling.run(receive, self._introduced)
 
-    def _problem(self, webhook: WebhookInfo) -> str:
+    def _problem(self, webhook: WebhookInfo) -> Said | None:
         if webhook.url:
-            return (
-                "a webhook is set for this bot, so nothing can be polled: start the server, which "
-                "takes it away, and stop the program that sets it"
-            )
+            return advice.of_webhook_in_the_way()
         trouble = self._polling.trouble
-        return f"polling fails: {trouble}" if trouble else ""
+        return advice.of_polling(trouble) if trouble else None
 
 
 class WebhookAdapter(TelegramAdapter):
@@ -280,20 +277,11 @@ class WebhookAdapter(TelegramAdapter):
             self._made = made.hexdigest().encode()
         return self._made
 
-    def _problem(self, webhook: WebhookInfo) -> str:
+    def _problem(self, webhook: WebhookInfo) -> Said | None:
         if webhook.url != self._url:
-            return (
-                "Telegram's webhook for this bot is another address than "
-                f"{self._url}: start the server, which sets it, and see that no other program "
-                "uses this bot"
-            )
-        waiting = webhook.pending_update_count
-        if waiting and webhook.last_error_message:
-            return (
-                f"{waiting} updates wait because Telegram could not deliver to {self._url} "
-                f"({webhook.last_error_message}): see that this address leads here from outside"
-            )
-        return ""
+            return advice.of_other_webhook(self._url)
+        waiting, reason = webhook.pending_update_count, webhook.last_error_message
+        return advice.of_waiting(waiting, self._url, reason) if waiting and reason else None
 
 
 def _place(address: Address) -> tuple[int, int | None]:

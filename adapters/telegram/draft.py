@@ -97,11 +97,14 @@ class FadingDraft:
 class EditedDraft:
     """A message that is edited until it says the whole answer."""
 
-    def __init__(self, chat: int, message: int, *, client: Client, send: Send) -> None:
+    def __init__(
+        self, chat: int, message: int, *, client: Client, send: Send, sure: Callable[[], bool]
+    ) -> None:
         self._chat = chat
         self._message = message
         self._client = client
         self._send = send
+        self._sure = sure
         self._flight = Flight()
         self._shown: Rendered | None = None
 
@@ -115,6 +118,8 @@ class EditedDraft:
         if not shown.text or shown == self._shown:
             return
         await self._client.pace.edit(self._chat)
+        if not self._sure():
+            raise Transient("another node may have finished this answer")
         await self._flight.carry(self._client.edit_text(self._chat, self._message, shown))
         self._shown = shown
 

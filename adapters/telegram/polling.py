@@ -12,6 +12,8 @@ from bot import Backoff, Clock, Kind, Observer, Permanent, Receive, Transient
 
 HOLD_EVERY = 4.0
 """Seconds between two looks whether we are still the one who polls."""
+LOOK_EVERY = 1.0
+"""Seconds between two looks whether the one who polls is gone."""
 CONFLICT_WAIT = 5.0
 LONGEST_WAIT = 60.0
 
@@ -58,7 +60,7 @@ class Polling:
                 if offset is None:
                     # Another node polls: whoever takes over begins by taking a webhook away.
                     self._webhook_is_gone = False
-                    await self._clock.sleep(HOLD_EVERY)
+                    await self._clock.sleep(LOOK_EVERY)
                     continue
                 await introduced()
                 await self._clock.sleep(await self._round(offset, receive))

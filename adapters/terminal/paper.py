@@ -30,6 +30,10 @@ class Paper:
             if line:
                 yield line
 
+    def interrupted(self) -> bool:
+        """Nobody is there who could be asked to press it again."""
+        return True
+
     def _read(self, loop: asyncio.AbstractEventLoop) -> None:
         rest = b""
         try:

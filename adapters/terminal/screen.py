@@ -17,6 +17,7 @@ from rich.segment import Segment, Segments
 from rich.text import Text
 
 from adapters.terminal.events import Doing, Line
+from adapters.terminal.leaving import Left
 from adapters.terminal.render import clean, settled
 from adapters.terminal.words import COMMANDS, Words
 
@@ -46,9 +47,8 @@ class Screen:
         self._session.default_buffer.on_text_changed += self._stay
 
     async def lines(self) -> AsyncGenerator[str, None]:
-        """What the person types; Ctrl-D, or Ctrl-C twice, is the end."""
+        """What the person types; Ctrl-D is the end. Raises: Left, for Ctrl-C twice."""
         while True:
-            self._leaving = False
             self._rest()
             self._prompting = True
             try:
@@ -58,8 +58,19 @@ class Screen:
                 return
             finally:
                 self._prompting = False
+            self._leaving = False
             if text.strip():
                 yield text.strip().encode("utf-8", "replace").decode()
+
+    def interrupted(self) -> bool:
+        """Before the prompt has the keyboard, and while a notice is drawn, it is a signal."""
+        if self._leaving:
+            return True
+        self._session.default_buffer.reset()
+        self._leaving = True
+        # Not a toolbar: that needs a terminal which tells where its cursor is.
+        self.notice(self._words("leaving"))
+        return False
 
     def welcome(self, chat: str, earlier: Sequence[Line], *, model: bool) -> None:
         """The newest lines, and how to go on."""
@@ -171,13 +182,8 @@ class Screen:
 
         @keys.add("c-c")
         def clear_or_leave(event: KeyPressEvent) -> None:
-            if self._leaving:
-                event.app.exit(exception=EOFError)
-                return
-            event.current_buffer.reset()
-            self._leaving = True
-            # Not a toolbar: that needs a terminal which tells where its cursor is.
-            self.notice(self._words("leaving"))
+            if self.interrupted():
+                event.app.exit(exception=Left)
 
         return keys
 

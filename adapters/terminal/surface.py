@@ -13,7 +13,11 @@ class Surface(Protocol):
     """Where a person reads and writes."""
 
     def lines(self) -> AsyncGenerator[str, None]:
-        """What they write, a message each; ends when they leave."""
+        """What they write, a message each; ends when there is no more. Raises: Left."""
+        ...
+
+    def interrupted(self) -> bool:
+        """Ctrl-C came as a signal while no answer was awaited; True: they have left."""
         ...
 
     def welcome(self, chat: str, earlier: Sequence[Line], *, model: bool) -> None: ...

@@ -29,6 +29,7 @@ from adapters.terminal.events import (
     Stop,
     read,
 )
+from adapters.terminal.leaving import Left
 from adapters.terminal.surface import Surface, open_surface
 from adapters.terminal.words import FORGET, QUIT, Words
 from bot import ParleyError, Permanent, Transient
@@ -113,7 +114,7 @@ class Talk:
                 watching = group.create_task(self._watch())
                 await self._hold()
                 watching.cancel()
-        except* _Left:
+        except* Left:
             code = INTERRUPTED
         except* ParleyError as failed:
             raise _first(failed) from None
@@ -124,7 +125,8 @@ class Talk:
         if self._group is None:
             return
         if not self._asking or self._stopping:
-            self._group.create_task(_leave())
+            if self._stopping or self._surface.interrupted():
+                self._group.create_task(_leave())
             return
         self._stopping = True
         self._surface.notice(self._words("stopping"))
@@ -274,12 +276,8 @@ class _Growing:
             self.text = event.text if event.whole else self.text + event.text
 
 
-class _Left(Exception):
-    """The person has had enough."""
-
-
 async def _leave() -> None:
-    raise _Left
+    raise Left
 
 
 def _first(group: BaseExceptionGroup[ParleyError]) -> ParleyError:

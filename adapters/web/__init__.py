@@ -5,8 +5,9 @@ from pathlib import Path
 from pydantic import Field
 
 from adapters.web.adapter import WebAdapter
-from adapters.web.events import Hub
+from adapters.web.hub import Hub
 from adapters.web.pages import Pages
+from adapters.web.relay import Relay
 from adapters.web.routes import Limits
 from adapters.web.visitors import Visitors
 from bot import Adapter, AdapterContext, AdapterSettings, ConfigError
@@ -59,7 +60,7 @@ def build(settings: Settings, context: AdapterContext) -> Adapter:
     folder = Path(__file__).parent / "page"
     return WebAdapter(
         context,
-        hub=Hub(),
+        hub=Hub(Relay(context.name, context.elsewhere)),
         pages=Pages(
             folder, title=settings.title, locale=context.locale, model=context.model_configured
         ),

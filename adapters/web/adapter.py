@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from adapters.web import render
-from adapters.web.events import Growth, Hub
+from adapters.web.events import Growth
+from adapters.web.hub import Hub
 from adapters.web.limits import Rate
 from adapters.web.pages import Pages
 from adapters.web.routes import Limits, Routes
@@ -66,6 +67,11 @@ class WebAdapter:
         """Never: a draft is what open pages show, and is gone with them."""
         return False
 
+    async def look(self, address: Address) -> None:
+        """A page may be open on another node."""
+        if self._limits.stream:
+            await self._hub.look(address.chat)
+
     def watched(self, address: Address) -> bool:
         return self._limits.stream and self._hub.watched(address.chat)
 
@@ -78,9 +84,10 @@ class WebAdapter:
         resume: Sent | None,
         opening: str = "",
     ) -> Draft:
-        growth = self._hub.grow(address.chat, str(turn))
+        began = self._context.clock.now().timestamp()
+        growth = self._hub.grow(address.chat, str(turn), began)
         if opening:
-            growth.show(opening, ())
+            self._hub.show(address.chat, growth, opening, ())
         return WebDraft(
             self._hub, address.chat, growth, self._context.clock, details=self._limits.details
         )
@@ -117,7 +124,8 @@ class WebDraft:
         self._details = details
 
     async def show(self, text: str, activities: Sequence[Activity] = ()) -> None:
-        self._growth.show(text, render.shown(activities, details=self._details))
+        shown = render.shown(activities, details=self._details)
+        self._hub.show(self._chat, self._growth, text, shown)
         await self._clock.sleep(PACE)
 
     async def finish(self, piece: Outbound) -> Sent:
@@ -127,3 +135,7 @@ class WebDraft:
 
     async def abandon(self) -> None:
         self._hub.end(self._chat, self._growth, "interrupted")
+
+    def leave(self) -> None:
+        """The turn goes on without this node."""
+        self._hub.drop(self._chat, self._growth)

@@ -7,23 +7,18 @@ overflow is hung up on, comes back with its last id and reads the rest from the 
 
 import asyncio
 import re
-from collections import OrderedDict, deque
+from collections import deque
 from dataclasses import dataclass
 from typing import Literal
 
 from adapters.web.render import Shown, draft_event, event, snapshot_event, status_event
 
-STREAMS_EACH = 5
-"""Browsers open six connections to one host: the pages of one visitor must leave one free."""
-
 QUEUE = 64
 ANSWERS_KEPT = 4
-IDLE_KEPT = 500
+
+State = Literal["done", "interrupted"]
 
 POSITION = re.compile(r"(?P<turn>[0-9]{1,20})\.(?:(?P<characters>[0-9]{1,12})|end)")
-
-AWAY = event("away", {})
-"""Told to the oldest page when a visitor opens too many: it stays quiet until it is looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +45,17 @@ class Growth:
 
     `marks` are the lengths at which this very text was sent: only there may a page that comes
     back be given the rest; everybody else gets the whole text. A text that is replaced instead
-    of appended to takes a new version and has no marks.
+    of appended to takes a new version and has no marks. `began` orders runs of one turn: a run
+    that began later, here or on another node, takes the place of the one before. A `borrowed`
+    one grows on another node.
     """
 
-    def __init__(self, place: "Place", turn: str) -> None:
+    def __init__(
+        self, place: "Place", turn: str, began: float = 0.0, *, borrowed: bool = False
+    ) -> None:
         self.turn = turn
+        self.began = began
+        self.borrowed = borrowed
         self.text = ""
         self.activities: tuple[Shown, ...] = ()
         self.version = place.new_version()
@@ -75,12 +76,6 @@ class Growth:
         if self.live:
             self._place.wake()
 
-    def end(self, state: Literal["done", "interrupted"], said: bytes = b"") -> None:
-        """Nothing more will come; `said` is the finished message, if there is one."""
-        if self.live:
-            self._place.growth = None
-        self._place.say(self.turn, said, state)
-
 
 class Stream:
     """One open page: what it has, and what waits for it."""
@@ -98,6 +93,8 @@ class Stream:
         # snapshot. A fresh page may come in the middle of an answer.
         growing = None if place.growth is None else place.growth.turn
         self._unsure = growing if last is None else last.turn
+        # The newest turn of which it had the end before its line broke.
+        self._over = int(last.turn) if last is not None and last.characters is None else -1
         if last is not None:
             self._resume(last)
 
@@ -108,6 +105,10 @@ class Stream:
             return
         self._queue.append(data)
         self._wake.set()
+
+    def knows(self, turn: str) -> bool:
+        """Whether the page had the end of this turn before its line broke."""
+        return int(turn) <= self._over
 
     def wake(self) -> None:
         """There may be something to take."""
@@ -190,11 +191,27 @@ class Place:
         for stream in self.streams:
             stream.push(data)
 
-    def say(self, turn: str, said: bytes, state: str) -> None:
-        """A turn is over; kept a while for pages whose connection is being mended."""
+    def say(self, turn: str, said: bytes, state: State, *, heard: bool = False) -> None:
+        """A turn is over; kept a while for pages whose connection is being mended.
+
+        What is `heard` from another node may be known: here, or to a page that came from there.
+        """
         data = said + event("ended", {"turn": turn, "state": state}, id=f"{turn}.end")
+        if heard and (turn, data) in self._said:
+            return
         self._said.append((turn, data))
-        self.tell(data)
+        for stream in self.streams:
+            if not (heard and stream.knows(turn)):
+                stream.push(data)
+
+    def stop(self, turn: str) -> None:
+        """This turn grows no more."""
+        if self.growth is not None and self.growth.turn == turn:
+            self.growth = None
+
+    def is_over(self, turn: str) -> bool:
+        """Whether the end of this turn was told."""
+        return any(turn == known for known, _ in self._said)
 
     def said_since(self, last: Position) -> list[bytes]:
         """What was said while a page was away, from the turn that it knows."""
@@ -207,91 +224,3 @@ class Place:
         if last.characters is None:
             first = len(turns) - turns[::-1].index(last.turn)
         return [data for _, data in list(self._said)[first:]]
-
-
-class Hub:
-    """All places where a page is open or an answer grows."""
-
-    def __init__(self) -> None:
-        self._places: dict[str, Place] = {}
-        self._idle: OrderedDict[str, Place] = OrderedDict()
-        self._closed = False
-
-    def watched(self, chat: str) -> bool:
-        """Whether a page of this visitor is open."""
-        place = self._places.get(chat)
-        return place is not None and bool(place.streams)
-
-    @property
-    def streams(self) -> int:
-        """How many pages are open."""
-        return sum(len(place.streams) for place in self._places.values())
-
-    def open(self, chat: str, last: Position | None) -> Stream:
-        """A page opens; the visitor's oldest one gives way when there are too many."""
-        place = self._place(chat)
-        stream = Stream(place, last)
-        if len(place.streams) >= STREAMS_EACH:
-            place.streams.pop(0).close(AWAY)
-        place.streams.append(stream)
-        if self._closed:
-            stream.close()
-        return stream
-
-    def leave(self, chat: str, stream: Stream) -> None:
-        """A page is gone."""
-        place = self._place(chat)
-        if stream in place.streams:
-            place.streams.remove(stream)
-        self._rest(chat, place)
-
-    def grow(self, chat: str, turn: str) -> Growth:
-        """An answer begins to grow; it takes the place of one that was left behind."""
-        place = self._place(chat)
-        place.growth = Growth(place, turn)
-        return place.growth
-
-    def end(
-        self, chat: str, growth: Growth, state: Literal["done", "interrupted"], said: bytes = b""
-    ) -> None:
-        """A growing answer is over, with its message or without."""
-        growth.end(state, said)
-        self._rest(chat, self._place(chat))
-
-    def say(self, chat: str, turn: str, said: bytes) -> None:
-        """A whole message, whether or not it grew before."""
-        place = self._place(chat)
-        if place.growth is not None and place.growth.turn == turn:
-            place.growth = None
-        place.say(turn, said, "done")
-        self._rest(chat, place)
-
-    def tell(self, chat: str, data: bytes) -> None:
-        """An event for whoever looks now."""
-        if (place := self._places.get(chat)) is not None:
-            place.tell(data)
-
-    def close(self) -> None:
-        """Hang up on everybody, for good: the server stops."""
-        self._closed = True
-        for place in self._places.values():
-            for stream in place.streams:
-                stream.close()
-
-    def _place(self, chat: str) -> Place:
-        place = self._places.get(chat)
-        if place is None:
-            place = self._idle.pop(chat) if chat in self._idle else Place()
-            self._places[chat] = place
-        return place
-
-    def _rest(self, chat: str, place: Place) -> None:
-        if not place.at_rest:
-            return
-        self._places.pop(chat, None)
-        if place.forgettable:
-            return
-        self._idle[chat] = place
-        self._idle.move_to_end(chat)
-        if len(self._idle) > IDLE_KEPT:
-            self._idle.popitem(last=False)

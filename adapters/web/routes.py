@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import msgspec
 
 from adapters.web import normalise, render
-from adapters.web.events import Hub, Position
+from adapters.web.events import Position
+from adapters.web.hub import Hub
 from adapters.web.limits import Rate
 from adapters.web.pages import ALWAYS_ASK, Pages, give
 from adapters.web.stream import Writer
@@ -169,6 +170,7 @@ class Routes:
         last = exchange.header(b"last-event-id") or exchange.asked("last") or ""
         stream = self._hub.open(visitor.id, Position.parse(last))
         try:
+            await self._hub.announced()
             writer = Writer(exchange, stream, heartbeat=self._limits.heartbeat)
             await writer.run(*_cookie(visitor))
         finally:

@@ -26,6 +26,7 @@ from bot import (
     Image,
     Outbound,
     Part,
+    Patience,
     Permanent,
     Receive,
     Role,
@@ -41,6 +42,8 @@ class WeChatAdapter:
     """Answers in the platform's own calls while they are open, and by messages where it may."""
 
     platform = PLATFORM
+    # It calls three times within fifteen seconds, and never again.
+    patience = Patience.NONE
 
     def __init__(self, settings: Settings, context: AdapterContext) -> None:
         clock, configured = context.clock, settings.customer_service

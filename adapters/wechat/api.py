@@ -13,12 +13,12 @@ from typing import TypeVar
 import aiohttp
 import msgspec
 
+from adapters.wechat.advice import of_code
 from adapters.wechat.failures import (
     STALE_TOKENS,
     TYPING_ALREADY,
     Misconfigured,
     NotPermitted,
-    advice_for,
     outcome_of,
 )
 from adapters.wechat.settings import Settings
@@ -29,6 +29,7 @@ _CONNECT = 5.0
 _EARLY = 300.0
 """The platform hands out the next token five minutes before the last one ends."""
 _BETWEEN_FORCED = 30.0
+_LONGEST_BETWEEN_FORCED = 3 * 3600.0
 _LONGEST_JSON = 1_000_000
 
 
@@ -65,6 +66,7 @@ class Client:
         self._token = ""
         self._ends_at = 0.0
         self._forced_at: float | None = None
+        self._forced_wait = _BETWEEN_FORCED
         self._fetching = asyncio.Lock()
 
     # -- speaking ----------------------------------------------------------------------------
@@ -135,6 +137,8 @@ class Client:
         if _code_of(reached) in STALE_TOKENS:
             token = await self._renewed(token)
             reached = await self._exchange(name, body, {"access_token": token, **(extra or {})})
+        if _code_of(reached) not in STALE_TOKENS:
+            self._forced_wait = _BETWEEN_FORCED
         return reached
 
     def _raise_for(self, reached: _Reached, tolerated: frozenset[int]) -> None:
@@ -157,14 +161,16 @@ class Client:
                 await self._fetch_token(force=False)
             if self._token == refused and self._may_force():
                 self._forced_at = self._clock.monotonic()
+                self._forced_wait = min(2 * self._forced_wait, _LONGEST_BETWEEN_FORCED)
                 await self._fetch_token(force=True)
             return self._token
 
     def _may_force(self) -> bool:
-        # Twenty times a day and never twice within 30 s: more often, the platform refuses.
+        # Twenty times a day and never twice within 30 s: more often, the platform refuses. Where
+        # it does not help, it is tried ever less often, so that the day's twenty last.
         if self._forced_at is None:
             return True
-        return self._clock.monotonic() - self._forced_at >= _BETWEEN_FORCED
+        return self._clock.monotonic() - self._forced_at >= self._forced_wait
 
     async def _fetch_token(self, *, force: bool) -> None:
         wanted = {
@@ -261,7 +267,7 @@ def _code_of(reached: _Reached) -> int:
 
 
 def _refused_token(code: int, reason: str) -> ParleyError:
-    advice = advice_for(code, reason)
+    advice = of_code(code, reason)
     if advice is not None:
         wait = timedelta(minutes=10) if code == 45009 else timedelta(minutes=1)
         return Misconfigured(code, advice, wait)

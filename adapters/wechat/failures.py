@@ -3,12 +3,12 @@
 import re
 from datetime import timedelta
 
-from bot import Held, ParleyError, Permanent, Transient
+from adapters.wechat.advice import of_code
+from bot import Held, ParleyError, Permanent, Said, Transient
 
 _LONGEST_REASON = 120
 # "rid: 67b8…" names one request to the platform's support and nothing to anybody else.
 _REQUEST_ID = re.compile(r"\s*(?:rid|hint):?\s*\[?[\w-]+\]?")
-_IP = re.compile(r"(?<![\w.:])(?:\d{1,3}\.){3}\d{1,3}(?![\w.])")
 
 STALE_TOKENS = frozenset({40001, 40014, 42001})
 """The access token is not the newest any more: fetch one, try once more, no oftener."""
@@ -36,7 +36,7 @@ class Unfollowed(Permanent):
 class Misconfigured(Transient):
     """An operator has to mend something; `advice` says what. Until then nothing leaves."""
 
-    def __init__(self, code: int, advice: str, wait: timedelta) -> None:
+    def __init__(self, code: int, advice: Said, wait: timedelta) -> None:
         super().__init__(f"errcode {code}", retry_after=wait)
         self.code = code
         self.advice = advice
@@ -65,51 +65,8 @@ def outcome_of(code: int, reason: str) -> ParleyError:
             return NotPermitted("errcode 48001")
         case 43004 | 48002:
             return Unfollowed(f"errcode {code}")
-    advice = advice_for(code, reason)
+    advice = of_code(code, reason)
     if advice is None:
         return Declined(code, reason)
     wait = timedelta(minutes=10) if code == 45009 else timedelta(minutes=1)
     return Misconfigured(code, advice, wait)
-
-
-def advice_for(code: int, reason: str) -> str | None:
-    """What an operator should do about an errcode; None where it is no mistake of theirs."""
-    match code:
-        case 40013 | 41002:
-            return (
-                "WeChat does not know this app_id (40013): copy the AppID from mp.weixin.qq.com, "
-                "设置与开发 → 基本配置"
-            )
-        case 40125 | 41004:
-            return (
-                "the app_secret is not the one of this app_id (40125): reset it at "
-                "mp.weixin.qq.com and write the new one"
-            )
-        case 40001 | 40014 | 42001:
-            return (
-                f"WeChat refuses every access token ({code}): the app_secret was probably reset; "
-                "write the new one"
-            )
-        case 40164:
-            return (
-                f"WeChat does not take calls from {_address_in(reason)} (40164): add it to the IP "
-                "whitelist (IP白名单) at mp.weixin.qq.com, 设置与开发 → 基本配置"
-            )
-        case 45009:
-            return (
-                "the day's quota of calls is used up (45009): it is free again at midnight in "
-                "China, or at once after clear_quota"
-            )
-        case 48004 | 50002:
-            return f"WeChat has blocked this account's API ({code}): see the notices in its console"
-        case 89503 | 89506 | 89507:
-            return (
-                f"an administrator of the account has to confirm this server's calls ({code}): "
-                "look into WeChat on their phone"
-            )
-    return None
-
-
-def _address_in(reason: str) -> str:
-    found = _IP.search(reason)
-    return found[0] if found else "this server's address"

@@ -15,7 +15,7 @@ from adapters.wechat.guard import Delivery, Guard
 from adapters.wechat.normalise import Read, normalise
 from adapters.wechat.reception import Answer, Reception
 from adapters.wechat.settings import Settings
-from bot import ASGIApp, Clock, Observer, Receive, Transient
+from bot import ASGIApp, Clock, Observer, Receive, Rejected, Transient, body_of, give_bare
 
 ACK = b"success"
 """Anything else than this, an empty body or a reply shows the person an error."""
@@ -23,20 +23,14 @@ LETTING_GO = 10.0
 """Seconds to wait for the platform to give up a call; it does after five."""
 RETRY_AFTER = 2
 
+OWN_ECHO = "parley-asks-itself"
+"""What our own probe sends in the platform's place; it is no sign that the platform calls."""
+
 _ECHO = re.compile(r"[0-9A-Za-z_-]{1,128}")
 
 _Scope = MutableMapping[str, Any]
 _Incoming = Callable[[], Awaitable[MutableMapping[str, Any]]]
 _Outgoing = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-
-
-class Rejected(Exception):
-    """The caller gets this status and nothing else; `why` is counted."""
-
-    def __init__(self, status: int, why: str) -> None:
-        super().__init__(why)
-        self.status = status
-        self.why = why
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +127,7 @@ class Webhook:
             echo = query.echo
         if not _ECHO.fullmatch(echo):
             raise Rejected(400, "echo")
-        self.called = True
+        self.called = self.called or echo != OWN_ECHO
         return echo.encode()
 
     # -- messages and events -----------------------------------------------------------------
@@ -146,18 +140,18 @@ class Webhook:
         if query.signature:
             self._check(query.signature, query.timestamp, query.nonce)
         self._check_time(query)
-        body = await _body(scope, incoming)
+        body = await body_of(scope, incoming, MAX_BODY)
         if body is None:
             return
         read = self._read(query, body)
         delivery = self._admitted(query, read)
-        hung_up = asyncio.Event()
-        watching = asyncio.create_task(_watch(incoming, hung_up))
+        hung_up, stopping = asyncio.Event(), asyncio.Event()
+        watching = asyncio.create_task(_watch(incoming, hung_up, stopping))
         try:
             answer = await self._reception.take(read, receive, delivery, begun, hung_up)
             if answer.silent:
                 await answer.report(False)  # noqa: FBT003  # nothing was written, nor will be
-                await self._let_go(hung_up)
+                await self._let_go(hung_up, stopping, outgoing)
             else:
                 delivery.answered = not hung_up.is_set()
                 if delivery.answered:
@@ -181,15 +175,19 @@ class Webhook:
             )
         await _write(outgoing, 200, body.encode(), b"application/xml; charset=utf-8")
 
-    async def _let_go(self, hung_up: asyncio.Event) -> None:
+    async def _let_go(
+        self, hung_up: asyncio.Event, stopping: asyncio.Event, outgoing: _Outgoing
+    ) -> None:
         """Say nothing until the platform hangs up: that is what makes it come again."""
-        waiting = asyncio.ensure_future(hung_up.wait())
         limit = asyncio.ensure_future(self._clock.sleep(LETTING_GO))
+        waits = [limit, *(asyncio.ensure_future(one.wait()) for one in (hung_up, stopping))]
         try:
-            await asyncio.wait({waiting, limit}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            waiting.cancel()
-            limit.cancel()
+            for wait in waits:
+                wait.cancel()
+        if not hung_up.is_set():
+            await _write(outgoing, 503)
 
     def _read(self, query: _Query, body: bytes) -> Read:
         try:
@@ -240,27 +238,11 @@ class Webhook:
             raise Rejected(403, "stale")
 
 
-async def _body(scope: _Scope, incoming: _Incoming) -> bytes | None:
-    """The whole body; None when the caller has hung up."""
-    length = dict(scope["headers"]).get(b"content-length", b"")
-    if length.isdigit() and int(length) > MAX_BODY:
-        raise Rejected(413, "size")
-    body: bytes = b""
-    while True:
-        message = await incoming()
-        if message["type"] == "http.disconnect":
-            return None
-        body += message.get("body", b"")
-        if len(body) > MAX_BODY:
-            raise Rejected(413, "size")
-        if not message.get("more_body", False):
-            return body
-
-
-async def _watch(incoming: _Incoming, hung_up: asyncio.Event) -> None:
-    while (await incoming())["type"] != "http.disconnect":
+async def _watch(incoming: _Incoming, hung_up: asyncio.Event, stopping: asyncio.Event) -> None:
+    while (message := await incoming())["type"] != "http.disconnect":
         pass
-    hung_up.set()
+    # When it is our own server that ends, the platform still listens for what is ready.
+    (stopping if message.get("stopping") else hung_up).set()
 
 
 async def _write(
@@ -272,9 +254,7 @@ async def _write(
 ) -> None:
     if status == 405:
         headers = (*headers, (b"allow", b"GET, POST"))
-    length = b"%d" % len(body)
-    fixed = [(b"content-type", kind), (b"content-length", length)]
+    fixed = [(b"content-type", kind)]
     if body:
         fixed.append((b"x-content-type-options", b"nosniff"))
-    await outgoing({"type": "http.response.start", "status": status, "headers": [*fixed, *headers]})
-    await outgoing({"type": "http.response.body", "body": body})
+    await give_bare(outgoing, status, body, *fixed, *headers)

@@ -1,23 +1,26 @@
 """What commands need without a server: the tools, the store alone, and a look at everything."""
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from bot.app.construction import make_tools
 from bot.app.reporting import reporting
 from bot.app.stores import control_path, database_file, make_store
+from bot.app.toolset import Toolset, make_tools
 from bot.app.whole import built
 from bot.clock import SystemClock
 from bot.configload import Loaded
-from bot.engine.tools import Tool
+from bot.domain.sentences import Said
 from bot.errors import ConfigError
 from bot.ports import Health, Store
 from bot.store.memory import MemoryStore
 
+_READABLE = Said("it can be read", "可以读取")
+_NOT_YET = Said("it is made at the first start", "首次启动时创建")
+
 __all__ = ["control_path", "open_store", "open_tools", "probe"]
 
 
-def open_tools(loaded: Loaded) -> Mapping[str, Tool]:
+def open_tools(loaded: Loaded) -> Toolset:
     """The configured tools, for `parley plugin list`."""
     return make_tools(loaded)
 
@@ -35,14 +38,14 @@ async def open_store(loaded: Loaded, *, read: bool) -> AsyncGenerator[Store, Non
 
 async def probe(loaded: Loaded) -> list[Health]:
     """Ask the database, the models and the adapters how they are, for `parley check`."""
-    clock = SystemClock()
+    clock, locale = SystemClock(), loaded.settings.locale
     async with AsyncExitStack() as stack:
         told = await stack.enter_async_context(reporting(loaded, clock, quiet=True))
-        database = Health("database", ok=True, detail="it can be read")
+        database = Health("database", ok=True, detail=_READABLE.to(locale))
         store: Store
         file = database_file(loaded.settings.database)
         if file is not None and not file.exists():
-            database = Health("database", ok=True, detail="it is made at the first start")
+            database = Health("database", ok=True, detail=_NOT_YET.to(locale))
             store = MemoryStore(clock)
         else:
             try:
@@ -52,4 +55,5 @@ async def probe(loaded: Loaded) -> list[Health]:
         app = await stack.enter_async_context(built(loaded, store, told, clock))
         for client in app.models.clients.values():
             stack.push_async_callback(client.close)
-        return [database, *await app.probing.run()]
+        absent = [Health(f"plugin {one.use}", ok=False, detail=one.why) for one in app.absent]
+        return [database, *absent, *await app.probing.run()]

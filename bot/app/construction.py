@@ -1,5 +1,6 @@
 """From settings to objects: models, audiences, tools, adapters and rules, each from its section."""
 
+import os
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -9,12 +10,13 @@ from typing import Protocol, cast
 from pydantic import BaseModel, SecretStr
 
 from bot.app.engine import Rules
+from bot.app.toolset import Toolset
 from bot.config import AzureSettings, OfflineSettings, OpenAISettings, Settings
 from bot.configload import Loaded
 from bot.domain.records import Placement
 from bot.engine.audience import Audience
 from bot.engine.outbox import AmbiguousPolicy
-from bot.engine.plugins import PluginModule, listed_tools
+from bot.engine.plugins import listed_tools
 from bot.engine.taking import Limits
 from bot.engine.tools import Tool
 from bot.errors import ConfigError
@@ -56,7 +58,7 @@ class Models:
     def ladder(self, names: tuple[str, ...]) -> Model:
         """The first model, and after it those that stand in for it."""
         rungs = {name: self._rung(name, standing_in=i > 0) for i, name in enumerate(names)}
-        return Fallback(rungs) if len(rungs) > 1 else rungs[names[0]]
+        return Fallback(rungs, self._clock) if len(rungs) > 1 else rungs[names[0]]
 
     def _rung(self, name: str, *, standing_in: bool) -> Model:
         entry = self._settings.models[name]
@@ -96,47 +98,22 @@ class Models:
         return model
 
 
-def make_tools(loaded: Loaded) -> dict[str, Tool]:
-    """The tools of every plugin that the configuration names.
-
-    Raises:
-        ConfigError: a plugin offers none, or two of them offer the same name.
-    """
-    tools: dict[str, Tool] = {}
-    problems: list[str] = []
-    for i, entry in enumerate(loaded.settings.plugins):
-        module = loaded.modules[f"plugins.{i}"]
-        name = module.__name__.rpartition(".")[2]
-        try:
-            found = PluginModule(name, module, type(entry)).tools(entry)
-        except ConfigError as error:
-            problems += [f"plugins.{i}: {problem}" for problem in error.problems]
-            continue
-        for tool in found:
-            if (other := tools.setdefault(tool.name, tool)) is not tool:
-                problems.append(
-                    f"plugins.{i}: two tools are called {tool.name}: "
-                    f"{other.source} and {tool.source}"
-                )
-    if problems:
-        raise ConfigError(*problems)
-    return tools
-
-
-def make_audiences(
-    settings: Settings, tools: Mapping[str, Tool], models: Models
-) -> dict[str, Audience]:
+def make_audiences(settings: Settings, toolset: Toolset, models: Models) -> dict[str, Audience]:
     """Every audience by name, and under "" the default one of `answer`."""
+    tools = toolset.tools
     audiences: dict[str, Audience] = {}
     problems: list[str] = []
     for name in ("", *settings.audiences):
         answer = settings.answer_for(name or None)
         own = settings.audiences.get(name)
+        window = settings.window_for(name or None)
         listed: frozenset[str] | None = None
         if answer.tools != "all":
             place = f"audiences.{name}.tools" if name else "answer.tools"
             try:
-                listed = listed_tools(answer.tools, tools.values(), place=place)
+                listed = listed_tools(
+                    answer.tools, tools.values(), place=place, whole=not toolset.absent
+                )
             except ConfigError as error:
                 problems += error.problems
         audiences[name] = Audience(
@@ -147,8 +124,8 @@ def make_audiences(
             max_steps=answer.max_steps,
             deadline=answer.deadline,
             idle=(own and own.session) or settings.session.idle,
-            window_messages=settings.session.window.messages,
-            window_tokens=settings.session.window.tokens,
+            window_messages=window.messages,
+            window_tokens=window.tokens,
         )
     if problems:
         raise ConfigError(*problems)
@@ -190,10 +167,15 @@ def make_adapters(
     return adapters, placements
 
 
-def make_rules(settings: Settings) -> Rules:
-    """The engine's rules; a name for this node when none is configured."""
+def make_rules(settings: Settings, *, alone: bool = False) -> Rules:
+    """The engine's rules; a name for this node when none is configured.
+
+    `alone` is for `parley chat`: under the name of a server on the same database it would end it.
+    """
     intake, outbox = settings.intake, settings.outbox
     node = settings.server.node or f"{socket.gethostname()}:{settings.server.port}"
+    if alone:
+        node = f"{node}/chat-{os.getpid()}"
     idle: dict[str, timedelta] = {
         name: entry.session for name, entry in settings.adapters.items() if entry.session
     }
@@ -213,6 +195,7 @@ def make_rules(settings: Settings) -> Rules:
         max_characters=intake.max_size,
         idle_of_adapter=idle,
         roles=roles,
+        node_limit=intake.node_limit,
     )
 
 

@@ -5,22 +5,31 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from bot.domain.message import Inbound
+from bot.domain.patience import Patience
 from bot.domain.records import Claim, Placement
 from bot.engine.audience import Audience
+from bot.engine.bells import Bells, RingingJournal
+from bot.engine.commands import Command, command_of
 from bot.engine.intake import Door, Intake
 from bot.engine.lane import Lane
 from bot.engine.outbox import AmbiguousPolicy, Delivering
 from bot.engine.parts import Parts
+from bot.engine.quarantine import Quarantine
 from bot.engine.runner import Runner
 from bot.engine.saying import Sayings
 from bot.engine.sessions import Sessions
-from bot.engine.taking import Limits
+from bot.engine.signalling import Signalling
+from bot.engine.taking import Limits, is_said
 from bot.engine.toolbox import Toolbox
 from bot.engine.tools import Tool
-from bot.ports import Adapter, Clock, Codec, Observer, Store
+from bot.ports import Adapter, Clock, Codec, Hints, Observer, Patient, Store
 
 if TYPE_CHECKING:
     from aiohttp import ClientSession
+
+MORE = 64
+"""Conversations that are answered beyond `node_limit`, at least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +47,7 @@ class Rules:
     max_characters: int
     idle_of_adapter: Mapping[str, timedelta]
     roles: Mapping[tuple[str, str], frozenset[str]]
+    node_limit: int = 4000
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +58,22 @@ class Engine:
     door: Door
     sessions: Sessions
     toolbox: Toolbox
+    patience: Mapping[str, Patience]
+    hints: Hints
+    signalling: Signalling | None
+
+    async def signal(self) -> None:
+        """Hear what other nodes have to say, until cancelled; at once where there are none."""
+        if self.signalling is not None:
+            runner = self.runner
+            await self.signalling.run(
+                obey=runner.obey, busy=lambda: runner.running > 0, hint=self.hints.hint
+            )
 
     def intake(self, placement: Placement) -> Intake:
         """Where one adapter hands over what it receives."""
-        return Intake(self.door, placement)
+        patience = self.patience.get(placement.adapter, Patience.KEEPS)
+        return Intake(self.door, placement, patience)
 
 
 def build_engine(
@@ -65,13 +87,19 @@ def build_engine(
     clock: Clock,
     observer: Observer,
     http: "Callable[[], ClientSession]",
+    signalling: Signalling | None = None,
 ) -> Engine:
-    """Put the engine together; `audiences` holds the default one under ""."""
+    """Put the engine together; `audiences` holds the default one under "".
+
+    `signalling` is None where this node is the only one.
+    """
     sessions = Sessions(store, observer, idle_of_adapter=rules.idle_of_adapter, audiences=audiences)
     known_roles = frozenset({"operator"}).union(*rules.roles.values())
     toolbox = Toolbox(tools, clock=clock, observer=observer, known_roles=known_roles)
+    bells = Bells()
+    journal = RingingJournal(store, bells)
     sayings = Sayings(
-        journal=store,
+        journal=journal,
         sessions=sessions,
         adapters=adapters,
         clock=clock,
@@ -81,7 +109,7 @@ def build_engine(
     parts = Parts(
         inbox=store,
         lanes=store,
-        journal=store,
+        journal=journal,
         history=store,
         erasure=store,
         upkeep=store,
@@ -98,34 +126,54 @@ def build_engine(
         locale=rules.locale,
         interrupts=rules.interrupts,
         draining=lambda: runner.draining,
+        sure=lambda: runner.sure,
         http=http,
+        quarantine=Quarantine(clock),
     )
     delivering = Delivering(store, adapters, clock, observer, rules.ambiguous, rules.locale)
 
     def make(claim: Claim) -> Lane:
         return Lane(parts, delivering, claim)
 
+    def hail(tenant: str, inbound: Inbound) -> None:
+        stops = command_of(inbound) is Command.STOP
+        if signalling is not None and (stops or (rules.interrupts and is_said(inbound))):
+            signalling.hail(tenant, inbound.address)
+
+    hints = store.hints(clock)
+    if signalling is not None:
+        hints.on_hint(signalling.ring)
     runner = Runner(
         lanes=store,
+        hints=hints,
         make=make,
         name=rules.node,
         lease=rules.lease,
         clock=clock,
         observer=observer,
         polls=rules.polls,
+        # Room for what could not be refused: an impatient platform's, and the word that we are busy
+        most=rules.node_limit + max(MORE, rules.node_limit // 4),
     )
     door = Door(
         inbox=store,
         lanes=store,
         slots=store,
+        said=delivering.said,
         clock=clock,
         observer=observer,
         roles=rules.roles,
         max_characters=rules.max_characters,
         wake=runner.wake,
+        bells=bells,
+        hail=hail,
         stop=runner.stop,
         ring=runner.ring,
         draining=lambda: runner.draining,
-        full=lambda: runner.full,
+        waiting=lambda: runner.running,
+        node_limit=rules.node_limit,
     )
-    return Engine(runner, door, sessions, toolbox)
+    patience = {
+        name: adapter.patience for name, adapter in adapters.items() if isinstance(adapter, Patient)
+    }
+    return Engine(runner, door, sessions, toolbox, patience, hints, signalling)

@@ -5,8 +5,10 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
 
 from bot.app.construction import LOOPBACK
 from bot.app.reporting import VERSION, Reporting, reporting
@@ -22,6 +24,7 @@ from bot.ports import Listens, Order, Serves
 from bot.readiness import Readiness
 from bot.server import Site
 from bot.serving import Server
+from bot.watchdog import watching
 
 GC_THRESHOLD = 50_000
 """Objects between collections of the youngest generation: a quarter less CPU than at 700,
@@ -48,11 +51,20 @@ async def serve(loaded: Loaded) -> int:
         await server.start(site)
         _settle_memory()
         _announce(app, port)
-        return await _live(app, readiness)
+        async with watching(loaded.settings.database.lease.total_seconds(), clock):
+            return await _live(app, readiness)
+
+
+@dataclass(frozen=True, slots=True)
+class Alone:
+    """An engine in the background: what it can be asked, and the task that runs until its end."""
+
+    orders: Mapping[str, Order]
+    working: "asyncio.Task[None]"
 
 
 @asynccontextmanager
-async def background(loaded: Loaded) -> AsyncGenerator[Mapping[str, Order], None]:
+async def background(loaded: Loaded) -> AsyncGenerator[Alone, None]:
     """The engine and the terminal without HTTP or platforms, for `parley chat` on its own."""
     clock = SystemClock()
     async with AsyncExitStack() as stack:
@@ -62,9 +74,9 @@ async def background(loaded: Loaded) -> AsyncGenerator[Mapping[str, Order], None
         stack.push_async_callback(store.close)
         app = await stack.enter_async_context(built(loaded, store, told, clock, alone=True))
         await app.open(stack)
-        working = asyncio.create_task(_run(app))
+        working = asyncio.create_task(_run(app, asyncio.Event()))
         try:
-            yield app.orders()
+            yield Alone(app.orders(), working)
         finally:
             await app.engine.runner.drain(loaded.settings.server.grace)
             working.cancel()
@@ -79,6 +91,7 @@ def _site(app: App, told: Reporting, readiness: Readiness) -> Site:
         probes=lambda: app.probing.found,
         store=lambda: told.telemetry.store_health,
         listeners=lambda: told.telemetry.listeners,
+        absent=[{"place": one.place, "use": one.use, "why": one.why} for one in app.absent],
     )
     pages = Pages(
         sources,
@@ -107,7 +120,7 @@ async def _live(app: App, readiness: Readiness) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    working = asyncio.create_task(_work(app), name="work")
+    working = asyncio.create_task(_work(app, stop), name="work")
     stopping = asyncio.create_task(stop.wait(), name="stop")
     try:
         await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -132,12 +145,12 @@ def _verdict(working: "asyncio.Task[None]") -> int:
     return 0
 
 
-async def _work(app: App) -> None:
+async def _work(app: App, stop: asyncio.Event) -> None:
     """Everything that goes on by itself."""
     schedule = app.schedule()
     try:
         async with asyncio.TaskGroup() as group:
-            group.create_task(_run(app))
+            group.create_task(_run(app, stop))
             group.create_task(app.telemetry.watch_loop())
             await schedule.start()
     except* LeaseLost as lost:
@@ -146,11 +159,13 @@ async def _work(app: App) -> None:
         await schedule.stop()
 
 
-async def _run(app: App) -> None:
-    """The lanes, and whoever listens."""
+async def _run(app: App, stop: asyncio.Event) -> None:
+    """The lanes, and until the stop whoever listens: another node's listener goes on at once."""
     try:
         async with asyncio.TaskGroup() as group:
             group.create_task(app.engine.runner.run())
+            group.create_task(app.engine.hints.run())
+            group.create_task(app.engine.signal())
             for name, adapter in app.adapters.items():
                 if isinstance(adapter, Listens):
                     listening = keep_listening(
@@ -160,9 +175,19 @@ async def _run(app: App) -> None:
                         clock=app.clock,
                         observer=app.telemetry,
                     )
-                    group.create_task(listening)
+                    group.create_task(_until(stop, listening))
     except* LeaseLost as lost:
         raise lost.exceptions[0] from None
+
+
+async def _until(stop: asyncio.Event, listening: Coroutine[Any, Any, None]) -> None:
+    tasks = {asyncio.ensure_future(listening), asyncio.ensure_future(stop.wait())}
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
 
 
 def _settle_memory() -> None:

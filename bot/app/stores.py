@@ -17,7 +17,12 @@ def make_store(loaded: Loaded, clock: Clock, *, read: bool = False) -> Store:
     # asyncpg is imported only by those who have such a database
     from bot.store.postgres import PostgresStore  # noqa: PLC0415
 
-    return PostgresStore(database.url, mode="read" if read else "write")
+    return PostgresStore(
+        database.url,
+        mode="read" if read else "write",
+        pooled=database.pooler == "transaction",
+        direct_url=database.direct_url,
+    )
 
 
 def database_file(database: DatabaseSettings) -> Path | None:

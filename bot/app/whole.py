@@ -18,16 +18,18 @@ from bot.app.construction import (
     make_adapters,
     make_audiences,
     make_rules,
-    make_tools,
     with_terminal,
 )
 from bot.app.engine import Engine, build_engine
 from bot.app.reporting import Reporting
 from bot.app.stores import control_path
+from bot.app.toolset import make_tools
 from bot.configload import Loaded
 from bot.control import ControlServer
 from bot.domain.records import Placement, Retention
 from bot.engine import upkeep
+from bot.engine.plugins import AbsentPlugin
+from bot.engine.signalling import KEPT, Signalling
 from bot.orders import store_orders
 from bot.ports import (
     Adapter,
@@ -65,6 +67,7 @@ class App:
     telemetry: Telemetry
     probing: Probing
     clock: Clock
+    absent: Sequence[AbsentPlugin] = ()
 
     def intake(self, name: str) -> Receive:
         """Where an adapter hands over what it receives."""
@@ -73,6 +76,7 @@ class App:
     def orders(self) -> Mapping[str, Order]:
         """What the control socket takes."""
         found = dict(store_orders(self.store, self.engine.runner.ring))
+        found["probe"] = self.probing.order
         for adapter in self.adapters.values():
             if isinstance(adapter, TakesOrders):
                 found |= adapter.orders()
@@ -114,9 +118,16 @@ class App:
             Job("retention", 60 * minute, retain),
             Job("outbox", minute, expire),
             Job("repair", minute, self._repair),
+            *self._signal_jobs(),
             Job("counts", minute / 4, self._count, scope=Scope.EVERY_NODE),
             Job("probes", minute, self.probing.run, scope=Scope.EVERY_NODE),
         )
+
+    def _signal_jobs(self) -> Sequence[Job]:
+        if self.engine.signalling is None:
+            return ()
+        drop = partial(self.store.drop_signals, KEPT)
+        return (Job("signals", timedelta(minutes=1), drop),)
 
     async def _repair(self) -> None:
         await upkeep.wake_sleepers(self.store, self.telemetry)
@@ -140,9 +151,20 @@ async def built(
     settings, telemetry = loaded.settings, reporting.telemetry
     async with AsyncExitStack() as stack:
         http = await stack.enter_async_context(_http())
-        tools = make_tools(loaded)
+        toolset = make_tools(loaded)
+        for one in toolset.absent:
+            reporting.logs.logger.warning(
+                "plugin.absent", place=one.place, use=one.use, why=one.why
+            )
+        tools = toolset.tools
         models = Models(settings, clock)
-        audiences = make_audiences(settings, tools, models)
+        audiences = make_audiences(settings, toolset, models)
+        rules = make_rules(settings, alone=alone)
+        signalling = (
+            Signalling(store, node=rules.node, clock=clock, observer=telemetry)
+            if rules.polls
+            else None
+        )
         engines: list[Engine] = []
 
         def context(name: str) -> AdapterContext:
@@ -164,6 +186,8 @@ async def built(
                 observer=telemetry,
                 max_size=settings.intake.max_size,
                 examples=examples_of(audiences[entry.audience or ""], tools),
+                elsewhere=None if signalling is None else signalling.elsewhere(entry.tenant),
+                sure=lambda: engines[0].runner.sure,
             )
 
         adapters, placements = make_adapters(loaded, context)
@@ -173,20 +197,33 @@ async def built(
             adapters=adapters,
             audiences=audiences,
             tools=tools,
-            rules=make_rules(settings),
+            rules=rules,
             clock=clock,
             observer=telemetry,
             http=http,
+            signalling=signalling,
         )
         engines.append(engine)
         probing = Probing(
             _probes(models, adapters),
             clock=clock,
             observer=telemetry,
+            locale=settings.locale,
             report=telemetry.observe_probes,
         )
         stack.push_async_callback(probing.close)
-        yield App(loaded, store, engine, adapters, placements, models, telemetry, probing, clock)
+        yield App(
+            loaded,
+            store,
+            engine,
+            adapters,
+            placements,
+            models,
+            telemetry,
+            probing,
+            clock,
+            toolset.absent,
+        )
 
 
 @asynccontextmanager

@@ -7,16 +7,21 @@ What a command needs is imported inside it, so that `parley --help` stays quick.
 import asyncio
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from bot.cli.inbox import inbox
 from bot.cli.options import Config, Tenant, Yes, load_config, tell
 from bot.cli.outbox import outbox
 from bot.cli.slack import slack
-from bot.cli.words import locale, spoken, words
+from bot.cli.words import locale, spoken, words, words_in
 from bot.errors import ConfigError, ParleyError
+
+UNSURE = 10
+"""Calls of unknown outcome that `parley status` names."""
 
 app = typer.Typer(
     help=words("about"),
@@ -27,6 +32,7 @@ app = typer.Typer(
 )
 plugins = typer.Typer(help=words("about_plugins"), no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(plugins, name="plugin")
+app.add_typer(inbox, name="inbox")
 app.add_typer(outbox, name="outbox")
 app.add_typer(slack, name="slack")
 
@@ -82,18 +88,22 @@ def init(config: Config = None) -> None:
 
 @app.command(help=words("about_check"))
 def check(config: Config = None) -> None:
-    """Show every setting, and probe everything."""
-    from bot.cli.show import health_lines, setting_lines
+    """Show every setting, and probe everything; in the language of the configuration."""
+    from bot.cli.show import findings, health_lines, setting_lines
     from bot.configload import effective
 
     loaded = load_config(config)
-    typer.echo(words("configuration", path=loaded.path or words("no_file")))
+    language = loaded.settings.locale if "locale" in loaded.source_of else locale()
+    path = loaded.path or words_in(language, "no_file")
+    typer.echo(words_in(language, "configuration", path=path))
     tell(setting_lines(effective(loaded)))
     typer.echo()
-    from bot.app import probe
+    from bot.cli.reach import checked
 
-    found = asyncio.run(probe(loaded))
-    tell(health_lines(found))
+    spoken_in = loaded.settings.model_copy(update={"locale": language})
+    ours, servers = asyncio.run(checked(replace(loaded, settings=spoken_in)))
+    found = findings(ours, servers, language)
+    tell(health_lines(found, language))
     raise typer.Exit(int(not all(one.ok for one in found)))
 
 
@@ -121,10 +131,11 @@ def plugin_list(config: Config = None) -> None:
     """Show the tools."""
     loaded = load_config(config)
     from bot.app import open_tools
-    from bot.cli.show import tool_lines
+    from bot.cli.show import absent_lines, tool_lines
 
-    tools = open_tools(loaded)
-    tell(tool_lines(tools, loaded.settings) if tools else [words("no_tools")])
+    found = open_tools(loaded)
+    tell(tool_lines(found.tools, loaded.settings) if found.tools else [words("no_tools")])
+    tell(absent_lines(found.absent))
 
 
 @app.command(help=words("about_version"))
@@ -144,6 +155,7 @@ def status(config: Config = None) -> None:
     loaded = load_config(config)
     from bot.app import open_store
     from bot.cli.reach import is_new, server_of
+    from bot.cli.rows import unsure_lines
     from bot.cli.show import store_lines
     from bot.configcheck import mask
 
@@ -156,6 +168,7 @@ def status(config: Config = None) -> None:
             return
         async with open_store(loaded, read=True) as store:
             tell(store_lines(await store.health()))
+            tell(unsure_lines(await store.unsure_calls(UNSURE)))
 
     asyncio.run(look())
 

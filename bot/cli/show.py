@@ -2,12 +2,13 @@
 
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
-from bot.cli.words import words
+from bot.cli.words import words, words_in
 from bot.config import Settings
 from bot.domain.message import Role
-from bot.domain.records import Entry, OutboxRow, StoreHealth
-from bot.engine.plugins import listed_tools
+from bot.domain.records import Entry, StoreHealth
+from bot.engine.plugins import AbsentPlugin, listed_tools
 from bot.engine.tools import Tool
 from bot.ports import Health
 
@@ -21,14 +22,25 @@ def setting_lines(rows: Sequence[tuple[str, str, str]]) -> Iterator[str]:
         yield f"{key:<{keys}}  {value:<{min(values, WIDEST)}}  {source}"
 
 
-def health_lines(found: Sequence[Health]) -> Iterator[str]:
+def findings(ours: Sequence[Health], servers: Sequence[Health], language: str) -> Sequence[Health]:
+    """What a look from here finds, and what only a server that runs can have seen."""
+    known = {(one.name, one.detail) for one in ours}
+    more = [one for one in servers if not one.ok and (one.name, one.detail) not in known]
+    named = [replace(one, name=words_in(language, "in_server", name=one.name)) for one in more]
+    return [*ours, *named]
+
+
+def health_lines(found: Sequence[Health], language: str) -> Iterator[str]:
     """What each probe found, and what it comes to."""
-    verdicts = [words("ok" if one.ok else "wrong") for one in found]
+    verdicts = [words_in(language, "ok" if one.ok else "wrong") for one in found]
     names = max((len(one.name) for one in found), default=0)
     for one, verdict in zip(found, verdicts, strict=True):
         yield f"{verdict:<6} {one.name:<{names}}  {one.detail}".rstrip()
     wrong = sum(not one.ok for one in found)
-    yield words("some_wrong", count=wrong, all=len(found)) if wrong else words("all_well")
+    if wrong:
+        yield words_in(language, "some_wrong", count=wrong, all=len(found))
+    else:
+        yield words_in(language, "all_well")
 
 
 def tool_lines(tools: Mapping[str, Tool], settings: Settings) -> Iterator[str]:
@@ -45,6 +57,13 @@ def tool_lines(tools: Mapping[str, Tool], settings: Settings) -> Iterator[str]:
         yield f"    {' · '.join(notes)}"
 
 
+def absent_lines(absent: Sequence[AbsentPlugin]) -> Iterator[str]:
+    """Two lines for each optional plugin that could not be loaded."""
+    for one in absent:
+        yield f"{one.use}: {words('not_loaded')}"
+        yield f"    {one.place} · {one.why}"
+
+
 def _audiences(tool: Tool, tools: Mapping[str, Tool], settings: Settings) -> str:
     names = {"": words("everyone"), **{name: name for name in settings.audiences}}
     listing = [
@@ -58,7 +77,7 @@ def _audiences(tool: Tool, tools: Mapping[str, Tool], settings: Settings) -> str
 def _offers(listed: str | tuple[str, ...], tool: Tool, tools: Mapping[str, Tool]) -> bool:
     if isinstance(listed, str):
         return not tool.spec.private
-    return tool.name in listed_tools(listed, tools.values())
+    return tool.name in listed_tools(listed, tools.values(), whole=False)
 
 
 def entry_lines(entries: Sequence[Entry]) -> Iterator[str]:
@@ -76,32 +95,6 @@ def entry_lines(entries: Sequence[Entry]) -> Iterator[str]:
         first, *rest = clean(message.text).split("\n")
         yield f"{message.sent_at:%Y-%m-%d %H:%M:%S}Z {arrow} {first}{mark}"
         yield from (f"{'':23}{line}" for line in rest)
-
-
-def outbox_lines(rows: Sequence[OutboxRow]) -> Iterator[str]:
-    """A line for each piece."""
-    for row in rows:
-        columns = (
-            f"{piece_name(row):<14}",
-            f"{row.state.value:<8}",
-            f"{row.created_at:%Y-%m-%d %H:%M}Z",
-            f"×{row.attempts}",
-            clean(str(row.outbound.address)),
-            clean(row.error),
-        )
-        yield "  ".join(columns).rstrip()
-
-
-def piece_lines(row: OutboxRow) -> Iterator[str]:
-    """One piece whole."""
-    yield from outbox_lines([row])
-    yield ""
-    yield clean(row.outbound.text)
-
-
-def piece_name(row: OutboxRow) -> str:
-    """How the operator names it."""
-    return f"{row.conversation}/{row.turn}/{row.piece}"
 
 
 def store_lines(health: StoreHealth) -> Iterator[str]:

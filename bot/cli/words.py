@@ -51,10 +51,25 @@ _CATALOGUE: Mapping[str, tuple[str, str]] = {
         "Show each function with its signature, effect, audiences and source.",
         "列出每个函数的签名、效果、受众和来源。",
     ),
+    "about_inbox": (
+        "Messages that wait, or were given up.",
+        "等待处理或已放弃的消息。",
+    ),
+    "about_inbox_list": (
+        "List them: those that wait, and those that three crashes were the end of.",
+        "列出它们：等待中的，以及连续三次崩溃后放弃的。",
+    ),
+    "about_inbox_show": ("Show one (ID as in the list).", "显示一条(ID 见列表)。"),
+    "about_inbox_retry": (
+        "Have one that was given up answered after all; look at a waiting one now.",
+        "重新处理已放弃的消息；立即查看等待中的消息。",
+    ),
+    "about_inbox_drop": ("Leave one without an answer.", "不作回答，直接丢弃一条。"),
+    "about_text": ("With its words, too.", "同时显示其文字内容。"),
     "about_outbox": ("Answers that have not been sent.", "尚未发送的回答。"),
     "about_outbox_list": ("List them, dead letters included.", "列出它们，包括已放弃的。"),
     "about_state": ("Only this state; may be repeated.", "只列出这种状态，可重复使用。"),
-    "about_outbox_show": ("Show one whole (ID as in the list).", "完整显示一条(ID 见列表)。"),
+    "about_outbox_show": ("Show one (ID as in the list).", "显示一条(ID 见列表)。"),
     "about_outbox_retry": ("Send dead or held ones again.", "重新发送已放弃或被搁置的。"),
     "about_all": ("Every dead letter.", "所有已放弃的。"),
     "about_outbox_drop": ("Delete one without sending it.", "不发送，直接删除一条。"),
@@ -74,6 +89,7 @@ _CATALOGUE: Mapping[str, tuple[str, str]] = {
     "ok": ("ok", "正常"),
     "wrong": ("wrong", "异常"),
     "all_well": ("Everything is in order.", "一切正常。"),
+    "in_server": ("{name} (server)", "{name}(运行中)"),
     "some_wrong": ("{count} of {all} need your attention.", "{all} 项中有 {count} 项需要处理。"),
     "migrated": ("The database has the schema of this version.", "数据库结构已是当前版本。"),
     "nothing_said": (
@@ -107,6 +123,32 @@ _CATALOGUE: Mapping[str, tuple[str, str]] = {
         "{id}: an ID has the form conversation/turn/piece, as in parley outbox list.",
         "{id}：ID 的形式是 对话/轮次/片段，见 parley outbox list。",
     ),
+    "inbox_empty": ("No message waits, and none was given up.", "没有等待或已放弃的消息。"),
+    "taken_again": ("{id}: will be answered now.", "{id}：将立即处理。"),
+    "message_not_there": (
+        "{id}: no message of this name waits or was given up.",
+        "{id}：没有这个编号的等待中或已放弃的消息。",
+    ),
+    "bad_message_id": (
+        "{id}: an ID is a number, as in parley inbox list.",
+        "{id}：ID 是一个数字，见 parley inbox list。",
+    ),
+    "crashed_thrice": ("in flight at three crashes", "三次崩溃时都在处理中"),
+    "hidden_text": (
+        "{count} characters; --text shows them.",
+        "{count} 个字符；加 --text 显示内容。",
+    ),
+    "made_at": ("made: {at}", "生成：{at}"),
+    "received_at": ("received: {at}", "收到：{at}"),
+    "by_adapter": ("through: {adapter}, from: {sender}", "经由：{adapter}，发送者：{sender}"),
+    "due_at": ("next try: {at}", "下次尝试：{at}"),
+    "expires_at": ("expires: {at}", "过期：{at}"),
+    "repeated_times": ("sent again: {count}", "已重发：{count}"),
+    "because": ("because: {why}", "原因：{why}"),
+    "unsure_calls": (
+        "calls of which nobody knows whether they were done (when, function, turn, key):",
+        "无法确定是否已执行的调用(时间、函数、轮次、键)：",
+    ),
     "no_database": (
         "There is no database yet; parley serve makes it.",
         "还没有数据库；parley serve 会创建它。",
@@ -125,8 +167,14 @@ _CATALOGUE: Mapping[str, tuple[str, str]] = {
         "The server went away. Look with: parley status",
         "服务已断开。请查看：parley status",
     ),
+    "engine_ended": (
+        "The engine of this chat has stopped ({why}). What it had accepted is kept; "
+        "start parley chat again to go on.",
+        "对话引擎已停止({why})。已接收的消息都已保存；请重新运行 parley chat 继续。",
+    ),
     "everyone": ("everyone", "所有人"),
     "no_audience": ("nobody", "无"),
+    "not_loaded": ("NOT LOADED", "未加载"),
     "no_tools": ("No plugin is configured.", "没有配置插件。"),
     "approval": ("asks first", "需确认"),
     "only_roles": ("only for {roles}", "仅限 {roles}"),
@@ -146,6 +194,11 @@ def locale() -> str:
 
 
 def words(name: str, /, **values: object) -> str:
-    """The sentence of that name, filled."""
+    """The sentence of that name, filled, in the shell's language."""
+    return words_in(locale(), name, **values)
+
+
+def words_in(language: str, name: str, /, **values: object) -> str:
+    """The same in another language."""
     english, chinese = _CATALOGUE[name]
-    return (chinese if locale() == "zh" else english).format(**values)
+    return (chinese if language == "zh" else english).format(**values)

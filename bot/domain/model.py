@@ -61,7 +61,8 @@ class Limits:
 class Request:
     """The only road to a model. `watched` is true while somebody can see an answer grow.
 
-    `deadline` is aware UTC: when the turn has to be over.
+    `deadline` is aware UTC: when the turn has to be over. `begin_by` is when the first delta has
+    to be there, because another model waits to be asked after it; None: by the deadline.
     """
 
     messages: tuple[Message, ...]
@@ -70,6 +71,12 @@ class Request:
     tools: tuple[ToolSpec, ...] = ()
     limits: Limits = field(default=Limits())
     watched: bool = False
+    begin_by: datetime | None = None
+
+    @property
+    def first_due(self) -> datetime:
+        """When a model that has said nothing yet has used up its time."""
+        return self.deadline if self.begin_by is None else min(self.begin_by, self.deadline)
 
 
 class Reason(StrEnum):

@@ -150,12 +150,52 @@ class Spent:
 
 
 @dataclass(frozen=True, slots=True)
+class Unsure:
+    """A call that may happen once and was begun, and nobody knows whether it was done."""
+
+    tool: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class UnsureCall:
+    """The same as an operator finds it: when that came out, and in which turn."""
+
+    at: datetime
+    conversation: ConversationId
+    turn: TurnId
+    tool: str
+    key: str
+
+
+class InboxState(StrEnum):
+    """What operators are shown of the inbox: what is not done."""
+
+    WAITING = "waiting"
+    DEAD = "dead"
+
+
+@dataclass(frozen=True, slots=True)
+class InboxRow:
+    """An accepted message that waits, or was given up; `runs` counts those of its turn."""
+
+    id: InboundId
+    conversation: ConversationId
+    adapter: str
+    inbound: Inbound
+    state: InboxState
+    received_at: datetime
+    runs: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Finish:
     """Everything that the end of a turn writes, in one transaction guarded by the fence.
 
     `turn` carries the final state. `messages` are appended to the transcript with the sequence
     numbers they carry. `pieces` become outbox rows 0, 1, …; with `sending_first` row 0 is
     marked as sending. `done` are the inbound rows that need no more work; `dead` those given up.
+    `unsure` are kept for the operator.
     """
 
     turn: Turn
@@ -167,6 +207,7 @@ class Finish:
     spent: tuple[Spent, ...] = ()
     approval: Approval | None = None
     sending_first: bool = False
+    unsure: tuple[Unsure, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,19 +225,40 @@ class Entry:
 
 
 class SignalKind(StrEnum):
+    """What nodes tell each other.
+
+    STOP: something that acts at once was accepted; WATCHER: somebody looks, or does no longer;
+    TEXT: an answer as far as it has grown; SAID: an event that every watcher gets.
+    """
+
     STOP = "stop"
     SLOT = "slot"
     WATCHER = "watcher"
     TEXT = "text"
+    SAID = "said"
+
+
+@dataclass(frozen=True, slots=True)
+class NewSignal:
+    """A hint to leave for other nodes, about what goes on at an address."""
+
+    kind: SignalKind
+    tenant: str
+    address: Address
+    body: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """A hint between nodes; losing one loses no promise."""
+    """A hint between nodes; losing one loses no promise.
+
+    `conversation` is 0 where there was none at the address yet.
+    """
 
     id: int
     conversation: ConversationId
     kind: SignalKind
+    tenant: str
     body: str = ""
 
 
@@ -239,12 +301,13 @@ class Retention:
 
 @dataclass(frozen=True, slots=True)
 class StoreHealth:
-    """Counts for `/metrics` and `/status`."""
+    """Counts for `/metrics` and `/status`; `unsure` are calls of unknown outcome."""
 
     waiting: int = 0
     outbox: tuple[tuple[str, int], ...] = ()
     dead: int = 0
     size_bytes: int = field(default=0)
+    unsure: int = 0
 
 
 def person_key(platform: str, account: str, sender: Sender) -> str:

@@ -5,6 +5,7 @@ and names of machines never reach a person.
 """
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 LOCALES = ("en", "zh")
 
@@ -23,6 +24,12 @@ _CATALOGUE: Mapping[str, tuple[str, str]] = {
         "If it still matters, please send it again.",
         "您发这条消息时我不在线,现在回复可能已经晚了。如果仍需要,请再发一次。",
     ),
+    "too_late": (
+        "I was interrupted while I answered this, and did not want to go on so late without "
+        "asking. If it still matters, please send it again.",
+        "回答这条消息时我被打断了,现在继续可能已经晚了。如果仍需要,请再发一次。",
+    ),
+    "done_before": ("By then I had done this already: {tools}.", "在此之前我已经执行了:{tools}。"),
     "unreadable": (
         "I cannot read this kind of message yet. Could you write it in words?",
         "我还看不懂这种消息,可以用文字告诉我吗?",
@@ -115,6 +122,10 @@ _CATALOGUE: Mapping[str, tuple[str, str]] = {
         "要我这样做吗?\n\n**{tool}**\n```json\n{arguments}\n```\n"
         "请在五分钟内回复“是”,其他回复都视为不同意。",
     ),
+    "approval_expired": (
+        "I read your yes too late, so I did nothing. If you still want it, please ask again.",
+        "您的同意我看到得太晚,因此没有执行。如果仍需要,请再说一次。",
+    ),
     "approve_yes": ("Yes", "是"),
     "approve_no": ("No", "否"),
     "tool_not_offered": ("I cannot use {tool} here.", "我在这里不能使用 {tool}。"),
@@ -124,11 +135,22 @@ _CATALOGUE: Mapping[str, tuple[str, str]] = {
         "{tool} 需要先征得同意,而这里无法询问。",
     ),
     "once_unknown": (
-        "I had begun “{tool}” when I was interrupted and cannot tell whether it was done. "
+        "I had begun “{tool}” and cannot tell whether it was done. "
         "I did not do it a second time; please check.",
-        "执行“{tool}”时我被打断了,无法确定是否已经完成。我没有重复执行,请核实。",
+        "我已开始执行“{tool}”,但无法确定它是否已经完成。我没有重复执行,请核实。",
     ),
 }
+
+
+class Said(NamedTuple):
+    """One thing that is said outside this catalogue, in English and Chinese."""
+
+    en: str
+    zh: str
+
+    def to(self, locale: str) -> str:
+        """In the language of whoever reads it."""
+        return self.zh if locale_of(locale, "en") == "zh" else self.en
 
 
 def locale_of(wanted: str | None, default: str) -> str:

@@ -2,31 +2,29 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from datetime import datetime
 
-from bot.domain.conversation import InboundId, Session, Turn, TurnId, TurnState
-from bot.domain.message import Message, Sent, ToolCall
+from bot.domain.conversation import InboundId, Session, TurnState
+from bot.domain.message import Message, Sent
 from bot.domain.model import Facts
 from bot.domain.records import Claim, Finish, Head, Waiting, person_key
 from bot.domain.sentences import language_of, sentence
 from bot.domain.tool import ToolContext
 from bot.engine import prompt
-from bot.engine.commands import is_yes
+from bot.engine.beginning import new_turn, too_late
+from bot.engine.closing import clear_draft, close_draft
 from bot.engine.drafting import Drafting
-from bot.engine.outbox import Delivery, clear_draft, close_draft
+from bot.engine.lastwords import LastWords
+from bot.engine.outbox import Delivery
+from bot.engine.outcome import Outcome
 from bot.engine.parts import Parts
+from bot.engine.run import Run
 from bot.engine.saying import numbered
-from bot.engine.turn import Outcome, Thinking, used_by
+from bot.engine.stopping import Cut
+from bot.engine.turn import Thinking
 from bot.errors import Fenced, Transient
-from bot.ports import Activity, Drafts
-
-
-@dataclass(frozen=True, slots=True)
-class Cut:
-    """Why a running turn was cancelled: the mark it gets, and the rows that asked for it."""
-
-    mark: str
-    done: tuple[InboundId, ...]
+from bot.ports import Activity, Drafts, Looks
 
 
 class Answering:
@@ -54,7 +52,7 @@ class Answering:
         self._drafting: Drafting | None = None
         self._thinking: Thinking | None = None
         self._outcome: Outcome | None = None
-        self.turn = head.turn or self._new_turn()
+        self.turn = head.turn or new_turn(claim, head, rows)
 
     @property
     def _said(self) -> list[Message]:
@@ -66,31 +64,9 @@ class Answering:
             return None
         return self._rows[-1].inbound.message.platform_id
 
-    def _new_turn(self) -> Turn:
-        first = self._rows[0]
-        return Turn(
-            id=TurnId(first.id),
-            conversation=self._claim.conversation,
-            session=0,
-            sender=first.inbound.sender,
-            inbounds=tuple(row.id for row in self._rows),
-            now=self._head.now,
-            audience=self._head.conversation.audience,
-            approved=self._approved(),
-        )
-
-    def _approved(self) -> ToolCall | None:
-        """The call that this very message allows, if one was asked about and it says yes."""
-        approval, first = self._head.approval, self._rows[0]
-        if (
-            approval is None
-            or approval.sender != first.inbound.sender.id
-            or approval.expires_at < self._head.now
-            or len(self._rows) != 1
-            or not is_yes(first.inbound)
-        ):
-            return None
-        return ToolCall(f"approved{first.id}", approval.tool, approval.arguments)
+    def too_late(self) -> str | None:
+        """The sentence to end with where an answer, or doing what was allowed, comes too late."""
+        return too_late(self._head, self._rows, self.turn, self._parts.limits.max_age)
 
     async def prepare(self, group: asyncio.TaskGroup) -> None:
         """Write the turn's row, and open what the person may watch."""
@@ -103,10 +79,18 @@ class Answering:
         parts.observer.turn_started(
             turn=self.turn.id, conversation=self._claim.conversation, attempt=attempts
         )
+        await self._look()
         self._drafting = self._open_drafting()
         if self._drafting is not None:
             self._drafting.start(group)
         self._thinking = self._make_thinking(watched=self._drafting is not None)
+
+    async def _look(self) -> None:
+        """Find out who watches, where that takes a moment."""
+        conversation = self._head.conversation
+        adapter: object = self._parts.adapters.get(conversation.adapter)
+        if isinstance(adapter, Looks) and not self._delivery.parked:
+            await adapter.look(conversation.address)
 
     def _open_drafting(self) -> Drafting | None:
         """What shows the growing text, where somebody watches and no open request waits."""
@@ -123,11 +107,18 @@ class Answering:
             turn=self.turn.id,
             reply_to=self._reply_to,
             resume=self.turn.draft,
+            lost_since=self._lost_since(),
             gate=self._delivery.all_left,
+            sure=self._parts.sure,
             record=self._record_draft,
             clock=self._parts.clock,
             observer=self._parts.observer,
         )
+
+    def _lost_since(self) -> datetime | None:
+        """When an earlier run began that may have opened a draft and not written it down."""
+        is_again = self._head.turn is not None and self.turn.draft is None
+        return self.turn.now if is_again else None
 
     async def think(self) -> None:
         """Come to an outcome; an unexpected error becomes one, too."""
@@ -166,47 +157,64 @@ class Answering:
             turn = replace(self.turn, attempts=self.turn.attempts - 1)
             await self._parts.journal.start(self._claim, turn, self._session)
 
+    async def end_with(self, name: str) -> None:
+        """End it with a sentence, without the model."""
+        if self._head.turn is None:
+            self._parts.observer.turn_started(
+                turn=self.turn.id, conversation=self._claim.conversation, attempt=1
+            )
+        await self._end_with(name, TurnState.REFUSED)
+
     async def give_up(self) -> None:
         """The third crash with these messages in flight: say so, and let the lane go on."""
-        session = await self._parts.sessions.current(
-            self._claim, self._head, self._rows[0].received_at
+        await self._end_with("gave_up", TurnState.FAILED, dead=True)
+        self._parts.observer.gave_up(
+            turn=self.turn.id,
+            conversation=self._claim.conversation,
+            adapter=self._head.conversation.adapter,
+            messages=len(self._rows),
         )
-        self._session = session
-        self.turn = replace(self.turn, session=session.n)
-        usage, spent = used_by(self._head.steps)
-        text = sentence("gave_up", self._locale)
-        outcome = Outcome(TurnState.FAILED, text, usage=usage, spent=spent)
-        await self._write(outcome, (), dead=True)
+
+    async def _end_with(self, name: str, state: TurnState, *, dead: bool = False) -> None:
+        head, parts = self._head, self._parts
+        self._session = await parts.sessions.current(self._claim, head, self._rows[0].received_at)
+        self.turn = replace(self.turn, session=self._session.n)
+        await parts.journal.start(self._claim, self.turn, self._session)
+        words = LastWords(parts, self._audience, self._context())
+        outcome = await words.of(self.turn, head.steps, name, state=state, locale=self._locale)
+        await self._write(outcome, (), dead=dead)
 
     # ---- what it is made of --------------------------------------------------------------
+
+    def _context(self) -> ToolContext:
+        conversation = self._head.conversation
+        return ToolContext(
+            tenant=conversation.tenant,
+            conversation=conversation.id,
+            turn=self.turn.id,
+            address=conversation.address,
+            sender=self.turn.sender,
+            audience=self._audience.name,
+            locale=language_of(self._rows[-1].inbound.text, self._locale),
+            now=self.turn.now,
+            key="",
+            http=self._parts.http,
+        )
 
     def _make_thinking(self, *, watched: bool) -> Thinking:
         head, parts, turn = self._head, self._parts, self.turn
         conversation = head.conversation
-        sender = turn.sender
-        context = ToolContext(
-            tenant=conversation.tenant,
-            conversation=conversation.id,
-            turn=turn.id,
-            address=conversation.address,
-            sender=sender,
-            audience=self._audience.name,
-            locale=language_of(self._rows[-1].inbound.text, self._locale),
-            now=turn.now,
-            key="",
-            http=parts.http,
-        )
         address = conversation.address
         facts = Facts(
             tenant=conversation.tenant,
             audience=self._audience.name,
             conversation=conversation.id,
-            person=person_key(address.platform, address.account, sender),
+            person=person_key(address.platform, address.account, turn.sender),
             turn=turn.id,
-            roles=sender.roles,
+            roles=turn.sender.roles,
             locale=self._locale,
         )
-        return Thinking(
+        run = Run(
             turn=turn,
             claim=self._claim,
             audience=self._audience,
@@ -215,12 +223,10 @@ class Answering:
             codec=parts.codec,
             clock=parts.clock,
             observer=parts.observer,
-            context=context,
+            context=self._context(),
             facts=facts,
-            watched=watched,
-            show=self._show,
-            steps=head.steps,
         )
+        return Thinking(run, watched=watched, show=self._show, steps=head.steps)
 
     def _show(self, text: str, activities: Sequence[Activity]) -> None:
         if self._drafting is not None:
@@ -265,10 +271,10 @@ class Answering:
             dead=own if dead else (),
             spent=outcome.spent,
             approval=outcome.approval,
+            unsure=outcome.unsure,
             sending_first=bool(pieces) and self._delivery.empty and not self._delivery.parked,
         )
-        rows = await parts.sayings.persist(lambda: parts.journal.finish(self._claim, finish))
-        self._delivery.add(rows, draft)
+        await parts.sayings.write(self._claim, finish, self._delivery, draft)
         if draft is not None and not pieces:
             await close_draft(draft, parts.observer)
         elif self.turn.draft is not None and not pieces:
@@ -276,15 +282,8 @@ class Answering:
             await clear_draft(
                 parts.adapters.get(head.conversation.adapter),
                 head.conversation.address,
-                self.turn,
+                self.turn.id,
+                self.turn.draft,
                 parts.observer,
             )
-        parts.observer.turn_ended(
-            turn=self.turn.id,
-            conversation=self._claim.conversation,
-            adapter=head.conversation.adapter,
-            audience=self._audience.name,
-            state=outcome.state.value,
-            seconds=(parts.clock.now() - self.turn.now).total_seconds(),
-            waited=(self.turn.now - self._rows[0].received_at).total_seconds(),
-        )
+        parts.sayings.report_end(head, finish.turn, self._rows[0].received_at)

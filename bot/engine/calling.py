@@ -5,15 +5,17 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from bot.domain.conversation import Step, StepKind, Turn
+from bot.domain.conversation import Step, StepKind
 from bot.domain.message import Message, Role, ToolCall, ToolResult
 from bot.domain.model import Effect
-from bot.domain.records import Claim
+from bot.domain.records import Unsure
 from bot.domain.sentences import sentence
 from bot.domain.tool import ToolContext
-from bot.engine.audience import Audience
-from bot.engine.toolbox import Toolbox, call_key
-from bot.ports import Activity, ActivityState, Clock, Codec, Journal
+from bot.engine.persisting import persist
+from bot.engine.replaying import UNKNOWN
+from bot.engine.run import Run
+from bot.engine.toolbox import Ended, call_key
+from bot.ports import Activity, ActivityState
 
 LET_GO = 2.0
 """Seconds that a cancelled call has for its tidying; then nobody waits for it any more."""
@@ -22,37 +24,19 @@ LET_GO = 2.0
 class Calling:
     """The calls of one turn; what has come back stays readable when the turn is cancelled.
 
-    `activities` is what a person may see of them, `notices` what they have to be told.
+    `activities` is what a person may see of them, `notices` what they have to be told, `unsure`
+    names those of which nobody knows whether they were done.
     """
 
-    def __init__(
-        self,
-        *,
-        turn: Turn,
-        claim: Claim,
-        audience: Audience,
-        toolbox: Toolbox,
-        journal: Journal,
-        codec: Codec,
-        clock: Clock,
-        context: ToolContext,
-        locale: str,
-        changed: Callable[[], None],
-    ) -> None:
-        self._turn = turn
-        self._claim = claim
-        self._audience = audience
-        self._toolbox = toolbox
-        self._journal = journal
-        self._codec = codec
-        self._clock = clock
-        self._context = context
-        self._locale = locale
+    def __init__(self, run: Run, *, changed: Callable[[], None]) -> None:
+        self._run = run
         self._changed = changed
         self._calls: Sequence[ToolCall] = ()
         self._results: dict[int, ToolResult] = {}
         self.activities: list[Activity] = []
+        self._doubted: set[tuple[str, str]] = set()
         self.notices: list[str] = []
+        self.unsure: list[Unsure] = []
 
     async def run(
         self,
@@ -87,7 +71,7 @@ class Calling:
         return self._messages() if self._results else ()
 
     def _messages(self) -> tuple[Message, ...]:
-        now = self._clock.now()
+        now = self._run.clock.now()
         return tuple(
             Message(Role.TOOL, (self._results.get(i) or _cancelled(call),), sent_at=now)
             for i, call in enumerate(self._calls)
@@ -106,48 +90,84 @@ class Calling:
         self, i: int, call: ToolCall, n: int, step: Step | None, *, approved: bool
     ) -> ToolResult:
         if step is not None and step.body is not None:
-            (part,) = self._codec.decode_message(step.body).parts
-            assert isinstance(part, ToolResult)
-            return part
-        key = call_key(self._turn.id, n, call)
-        context = replace(self._context, key=key)
-        spec = self._toolbox.spec(call.name)
-        effect = spec.effect if spec else Effect.READ
-        if step is not None and effect is Effect.ONCE:
-            return await self._begun_once(call, context, n)
-        if effect is not Effect.READ:
-            started = Step(n, StepKind.TOOL, key, None)
-            await self._journal.step(self._claim, self._turn.id, started, durable=True)
-        running = asyncio.ensure_future(
-            self._toolbox.run(call, context, self._audience, approved=approved)
-        )
+            return self._replayed(call, step, step.body)
+        effect = self._effect(call)
+        context = replace(self._run.context, key=call_key(self._run.turn.id, n, call))
+        if effect is Effect.ONCE and (ended := await self._kept_back(call, context, step)):
+            return await self._record(n, context.key, call, ended)
+        if effect is not Effect.READ or approved:
+            await self._note(Step(n, StepKind.TOOL, context.key, None), durable=True)
+        running = asyncio.ensure_future(self._carry_out(n, call, context, approved=approved))
         try:
-            result = await asyncio.shield(running)
+            return await asyncio.shield(running)
         except asyncio.CancelledError:
             if effect is Effect.ONCE:
                 # It has started and cannot be taken back: its end is awaited and written down.
                 await asyncio.wait([running])
-                self._results[i] = await self._record(n, key, running.result(), durable=True)
+                self._results[i] = running.result()
             else:
                 running.cancel()
                 await asyncio.wait([running], timeout=LET_GO)
             raise
-        return await self._record(n, key, result, durable=effect is not Effect.READ)
 
-    async def _begun_once(self, call: ToolCall, context: ToolContext, n: int) -> ToolResult:
-        """A call that may happen once and was begun before a crash: ask, never repeat."""
-        known = await self._toolbox.lookup(call, context)
-        if known is None:
-            self.notices.append(sentence("once_unknown", self._locale, tool=call.name))
-            text = f"{call.name} was begun before an interruption; whether it was done is unknown."
-            known = ToolResult(call.id, call.name, text, failed=True)
-        return await self._record(n, context.key, known, durable=True)
+    def _replayed(self, call: ToolCall, step: Step, body: str) -> ToolResult:
+        (part,) = self._run.codec.decode_message(body).parts
+        assert isinstance(part, ToolResult)
+        if step.key.endswith(UNKNOWN):
+            self._doubt(call, step.key.removesuffix(UNKNOWN))
+        return part
 
-    async def _record(self, n: int, key: str, result: ToolResult, *, durable: bool) -> ToolResult:
-        body = self._codec.encode_message(Message(Role.TOOL, (result,), sent_at=self._clock.now()))
-        step = Step(n, StepKind.TOOL, key, body)
-        await self._journal.step(self._claim, self._turn.id, step, durable=durable)
-        return result
+    async def _kept_back(
+        self, call: ToolCall, context: ToolContext, step: Step | None
+    ) -> Ended | None:
+        """How a call that may happen once has ended without being run now; None: run it.
+
+        It was begun before a crash (then it is asked about), or it is one of which this turn
+        could not find out before whether it was done.
+        """
+        if step is not None and (
+            ended := await self._run.toolbox.begun(call, context, self._run.audience)
+        ):
+            return ended
+        return Ended(_not_again(call)) if _form(call) in self._doubted else None
+
+    async def _carry_out(
+        self, n: int, call: ToolCall, context: ToolContext, *, approved: bool
+    ) -> ToolResult:
+        ended = await self._run.toolbox.run(call, context, self._run.audience, approved=approved)
+        return await self._record(n, context.key, call, ended)
+
+    async def _record(self, n: int, key: str, call: ToolCall, ended: Ended) -> ToolResult:
+        """Write down how it ended; what may have had an effect, until the database takes it."""
+        body = self._run.codec.encode_message(
+            Message(Role.TOOL, (ended.result,), sent_at=self._run.clock.now())
+        )
+        step = Step(n, StepKind.TOOL, f"{key}{UNKNOWN}" if ended.unknown else key, body)
+        if self._effect(call) is Effect.READ:
+            await self._note(step, durable=False)
+        else:
+            await persist(
+                lambda: self._note(step, durable=True),
+                clock=self._run.clock,
+                observer=self._run.observer,
+            )
+        if ended.unknown:
+            self._doubt(call, key)
+        return ended.result
+
+    async def _note(self, step: Step, *, durable: bool) -> None:
+        run = self._run
+        await run.journal.step(run.claim, run.turn.id, step, durable=durable)
+
+    def _effect(self, call: ToolCall) -> Effect:
+        spec = self._run.toolbox.spec(call.name)
+        return spec.effect if spec else Effect.READ
+
+    def _doubt(self, call: ToolCall, key: str) -> None:
+        """Nobody knows whether it was done: its person is told, and so is the operator."""
+        self._doubted.add(_form(call))
+        self.notices.append(sentence("once_unknown", self._run.locale, tool=call.name))
+        self.unsure.append(Unsure(call.name, key))
 
 
 def drawn(arguments: str) -> str | None:
@@ -161,6 +181,16 @@ def drawn(arguments: str) -> str | None:
     except (ValueError, RecursionError):
         return None
     return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text)
+
+
+def _form(call: ToolCall) -> tuple[str, str]:
+    """What makes two calls the same one to their person."""
+    return call.name, drawn(call.arguments) or call.arguments
+
+
+def _not_again(call: ToolCall) -> ToolResult:
+    text = f"{call.name} was not called again: whether it was done before is not known."
+    return ToolResult(call.id, call.name, text, failed=True)
 
 
 def _cancelled(call: ToolCall) -> ToolResult:

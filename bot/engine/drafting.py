@@ -1,14 +1,16 @@
 """The growing answer on the person's screen: always the newest text, at the platform's pace."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from datetime import datetime
 
 from bot.domain.address import Address
 from bot.domain.conversation import TurnId
 from bot.domain.message import Sent
-from bot.engine.outbox import close_draft
+from bot.engine.closing import close_draft
+from bot.engine.looking import CannotTellError, look
 from bot.errors import Ambiguous, Fenced, Held, Permanent, Transient
-from bot.ports import Activity, Clock, Draft, Drafts, Observer
+from bot.ports import Activity, Clock, Draft, Drafts, Finds, Leaves, Observer
 
 OPENING = 20.0
 """Seconds for the first sight of a draft: the end of its turn waits for one that is on its way."""
@@ -19,7 +21,9 @@ class Drafting:
 
     A draft is decoration, so nothing here can fail a turn; where it stands is not: `record`
     writes it down before the first text shows. `gate` opens when the last piece of the turn
-    before has left: no draft overtakes it.
+    before has left: no draft overtakes it. `sure` is False once another node may have the turn:
+    a stale text would stand in the place of its answer. `lost_since` is set where an earlier run,
+    begun then, may have opened a draft and died before it was written down.
     """
 
     def __init__(
@@ -31,7 +35,9 @@ class Drafting:
         turn: TurnId,
         reply_to: str | None,
         resume: Sent | None,
+        lost_since: datetime | None = None,
         gate: Callable[[], Awaitable[None]],
+        sure: Callable[[], bool] = lambda: True,
         record: Callable[[Sent], Awaitable[None]],
         clock: Clock,
         observer: Observer,
@@ -42,7 +48,9 @@ class Drafting:
         self._turn = turn
         self._reply_to = reply_to
         self._resume = resume
+        self._lost_since = lost_since
         self._gate = gate
+        self._sure = sure
         self._record = record
         self._clock = clock
         self._observer = observer
@@ -50,6 +58,7 @@ class Drafting:
         self._changed = asyncio.Event()
         self._draft: Draft | None = None
         self._task: asyncio.Task[None] | None = None
+        self._ended = False
 
     def start(self, group: asyncio.TaskGroup) -> None:
         self._task = group.create_task(self._run())
@@ -61,6 +70,7 @@ class Drafting:
 
     async def close(self) -> Draft | None:
         """Stop growing; the open draft, for the outbox to finish or abandon."""
+        self._ended = True
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
@@ -68,8 +78,13 @@ class Drafting:
 
     async def _run(self) -> None:
         try:
+            if self._lost_since is not None:
+                await self._whole(self._take_up_lost(self._lost_since))
             await self._grow()
         except asyncio.CancelledError:
+            draft: object = self._draft
+            if not self._ended and isinstance(draft, Leaves):
+                draft.leave()  # the lane is lost, or this server stops
             raise
         except Exception as error:  # the loop of a draft: a platform's code, and only decoration
             self._observer.failed(place=f"draft {self._name}", error=error)
@@ -81,19 +96,22 @@ class Drafting:
             text, activities = self._newest
             if not text and not activities:
                 continue
+            if not self._sure():
+                self._failed("not sure")
+                await self._wait_and_look(1.0)
+                continue
             try:
                 if self._draft is None:
                     await self._gate()
-                    await self._open()
+                    await self._whole(self._open_and_record())
                     self._changed.clear()
                     text, activities = self._newest
                 assert self._draft is not None
                 await self._draft.show(text, activities)
             except Transient as error:
                 self._failed("not now")
-                wait = error.retry_after.total_seconds() if error.retry_after else 1.0
-                await self._clock.sleep(wait)
-                self._changed.set()
+                after = error.retry_after
+                await self._wait_and_look(1.0 if after is None else after.total_seconds())
             except (Permanent, Held):
                 self._failed("no more")
                 return
@@ -103,13 +121,17 @@ class Drafting:
             except Fenced:
                 return  # the lane's new holder shows what there is to see
 
+    async def _wait_and_look(self, seconds: float) -> None:
+        await self._clock.sleep(seconds)
+        self._changed.set()
+
     def _failed(self, reason: str) -> None:
         self._observer.draft_failed(adapter=self._name, turn=self._turn, reason=reason)
 
-    async def _open(self) -> None:
+    async def _whole(self, work: Coroutine[None, None, None]) -> None:
         # Opening a message and writing down where it stands must not be torn apart by a
         # cancel: the task that does both is awaited to its end.
-        opening = asyncio.ensure_future(self._open_and_record())
+        opening = asyncio.ensure_future(work)
         try:
             await asyncio.shield(opening)
         except asyncio.CancelledError:
@@ -117,6 +139,25 @@ class Drafting:
             if not opening.cancelled():
                 opening.exception()
             raise
+
+    async def _take_up_lost(self, since: datetime) -> None:
+        """What an earlier run has opened grows on: beside another it would stay half for ever."""
+        if not isinstance(self._platform, Finds):
+            return
+        finds = self._platform
+        try:
+            async with asyncio.timeout(OPENING):
+                found = await look(
+                    lambda: finds.find_draft(self._address, self._turn, since),
+                    self._clock,
+                    self._observer,
+                )
+                if found is not None:
+                    await self._record(found)
+                    self._resume = found
+                    await self._open_and_record()
+        except (CannotTellError, TimeoutError, Transient, Permanent, Held, Ambiguous, Fenced):
+            self._failed("not found")
 
     async def _open_and_record(self) -> None:
         async with asyncio.timeout(OPENING):

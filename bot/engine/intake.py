@@ -9,14 +9,23 @@ from datetime import timedelta
 from bot.domain.address import Sender
 from bot.domain.conversation import ConversationId
 from bot.domain.message import Inbound, Kind, Outbound, Sent
+from bot.domain.patience import Patience
 from bot.domain.records import Accepted, OutboxRow, Placement, Refusal, Waiting
+from bot.engine.bells import Bells
 from bot.engine.commands import Command, command_of
+from bot.engine.lately import Refusals
 from bot.errors import Ambiguous, Held, Transient
+from bot.policy.welcome import Welcome, welcome
 from bot.ports import Clock, Inbox, Observer, Receipt, Slots
 from bot.ports import Lanes as LanesPort
 
 LOOK_EVERY = 0.2
 """Seconds between looks for a piece while a platform's request is open (design section 6)."""
+
+TRY_AGAIN = timedelta(seconds=5)
+"""After which a patient platform may find room."""
+
+_WANTS_TURN = frozenset({Kind.MESSAGE, Kind.COMMAND, Kind.BUTTON})
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,44 +35,56 @@ class Door:
     inbox: Inbox
     lanes: LanesPort
     slots: Slots
+    said: Callable[[OutboxRow, str], Outbound]
+    """A piece as it leaves now by the adapter of this name."""
     clock: Clock
     observer: Observer
     roles: Mapping[tuple[str, str], frozenset[str]]
     """By (adapter name, sender id), from `operators`; everybody else has none."""
     max_characters: int
-    wake: Callable[[ConversationId, Inbound], None]
+    wake: Callable[[ConversationId, Inbound], bool]
+    """False where its lane does not run here."""
+    bells: Bells
+    hail: Callable[[str, Inbound], None]
+    """Tell other nodes of a tenant's inbound that may act on a lane of theirs."""
     stop: Callable[[ConversationId, Waiting], None]
     ring: Callable[[], None]
     draining: Callable[[], bool]
-    full: Callable[[], bool]
-    """True while this node runs as many lanes as it may: platforms keep what they have."""
+    waiting: Callable[[], int]
+    """Conversations that this node answers now."""
+    node_limit: int
+    """So many of them are enough: a patient platform is asked to keep what it has."""
 
 
 class Intake:
     """Receives for one adapter. Calling it returns once the row is committed."""
 
-    def __init__(self, door: Door, placement: Placement) -> None:
+    def __init__(
+        self, door: Door, placement: Placement, patience: Patience = Patience.KEEPS
+    ) -> None:
         self._door = door
         self._placement = placement
+        self._patience = patience
+        self._refusals = Refusals(door.clock)
 
     async def __call__(self, inbound: Inbound, open_for: timedelta | None = None, /) -> Receipt:
         """Store it, and wake its lane.
 
         Raises:
-            Transient: it could not be stored, or this server is about to stop.
+            Transient: it could not be stored, too much is waiting, or this server is about to
+                stop: the platform is to come again.
         """
         door = self._door
         if door.draining():
             raise Transient("this server is stopping", retry_after=timedelta(seconds=2))
-        if door.full():
-            raise Transient("too much is waiting", retry_after=timedelta(seconds=5))
         inbound = replace(inbound, sender=self._known(inbound.sender))
         if inbound.kind in (Kind.MESSAGE, Kind.COMMAND) and not inbound.addressed:
             door.observer.discarded(adapter=self._placement.adapter, why="not addressed")
             return Unmoved()
+        refusal = self._refusal(inbound, self._welcome(inbound))
         try:
             accepted = await door.inbox.accept(
-                inbound, self._placement, open_for=open_for, refusal=self._refusal(inbound)
+                inbound, self._placement, open_for=open_for, refusal=refusal
             )
         except asyncio.CancelledError:
             door.ring()  # whoever brought it is gone, but it may be on disk all the same
@@ -76,7 +97,7 @@ class Intake:
         if inbound.kind is Kind.MOVED and inbound.moved_to is not None:
             # For a repeat as well: the first delivery may have failed just here.
             await door.inbox.move(self._placement.tenant, inbound.address, inbound.moved_to)
-        return Stored(door, accepted, open_for)
+        return Stored(door, self._placement.adapter, accepted, open_for)
 
     def _act(self, inbound: Inbound, accepted: Accepted) -> None:
         """What cannot wait for its turn in the lane."""
@@ -84,14 +105,38 @@ class Intake:
         if command_of(inbound) is Command.STOP:
             now = door.clock.now()
             door.stop(accepted.conversation, Waiting(accepted.inbound, inbound, now))
-        door.wake(accepted.conversation, inbound)
+        if not door.wake(accepted.conversation, inbound):
+            door.hail(self._placement.tenant, inbound)
 
     def _known(self, sender: Sender) -> Sender:
         """Roles come from the configuration and from nowhere else."""
         roles = self._door.roles.get((self._placement.adapter, sender.id), frozenset())
         return sender if sender.roles == roles else replace(sender, roles=roles)
 
-    def _refusal(self, inbound: Inbound) -> Refusal | None:
+    def _welcome(self, inbound: Inbound) -> Welcome:
+        """Raises: Transient, where the platform is to keep it."""
+        door = self._door
+        # What makes no turn costs little, and a stop makes room.
+        if inbound.kind not in _WANTS_TURN or command_of(inbound) is Command.STOP:
+            return Welcome.ACCEPT
+        decided = welcome(
+            self._patience,
+            waiting=door.waiting(),
+            limit=door.node_limit,
+            lately=self._refusals.lately(),
+            kind=inbound.kind,
+            age=door.clock.now() - inbound.message.sent_at,
+        )
+        refused = decided is Welcome.REFUSE
+        self._refusals.count(refused=refused)
+        if refused:
+            door.observer.rejected(adapter=self._placement.adapter, why="too much is waiting")
+            raise Transient("too much is waiting", retry_after=TRY_AGAIN)
+        return decided
+
+    def _refusal(self, inbound: Inbound, decided: Welcome) -> Refusal | None:
+        if decided is Welcome.ACCEPT_AS_BUSY:
+            return Refusal("busy")
         limit = self._door.max_characters
         if len(inbound.text) > limit:
             return Refusal("too_long", (("size", f"{limit:,}"),))
@@ -114,8 +159,11 @@ class Unmoved:
 class Stored:
     """The receipt of a stored message: replies may be put into its open request."""
 
-    def __init__(self, door: Door, accepted: Accepted, open_for: timedelta | None) -> None:
+    def __init__(
+        self, door: Door, adapter: str, accepted: Accepted, open_for: timedelta | None
+    ) -> None:
         self._door = door
+        self._adapter = adapter
         self._accepted = accepted
         self._closes = door.clock.now() + (open_for or timedelta(0))
         self._taken: deque[OutboxRow] = deque()
@@ -130,21 +178,37 @@ class Stored:
         slot = self._accepted.slot
         if slot is None:
             return None
-        clock, slots = self._door.clock, self._door.slots
-        until = clock.monotonic() + within.total_seconds()
-        while True:
-            # Asked before the look: what is written in between is found by it.
-            settled = await slots.settled(self._accepted.conversation, self._accepted.inbound)
-            row = await slots.take_for_slot(self._accepted.conversation, slot, self._closes)
-            if row is not None:
-                self._taken.append(row)
-                return row.outbound
-            rest = until - clock.monotonic()
-            if settled or rest <= 0:
-                if not self._taken:
-                    await self._close(slot)
-                return None
-            await clock.sleep(min(LOOK_EVERY, rest))
+        until = self._door.clock.monotonic() + within.total_seconds()
+        with self._door.bells.at(self._accepted.conversation) as bell:
+            while True:
+                bell.clear()
+                row, settled = await self._look(slot)
+                if row is not None:
+                    self._taken.append(row)
+                    return self._door.said(row, self._adapter)
+                rest = until - self._door.clock.monotonic()
+                if settled or rest <= 0:
+                    if not self._taken:
+                        await self._close(slot)
+                    return None
+                await self._rest(bell, min(LOOK_EVERY, rest))
+
+    async def _look(self, slot: int) -> tuple[OutboxRow | None, bool]:
+        """A piece for this request, and whether nothing more can come."""
+        slots, conversation = self._door.slots, self._accepted.conversation
+        # Asked before the look: what is written in between is found by it.
+        settled = await slots.settled(conversation, self._accepted.inbound, slot)
+        return await slots.take_for_slot(conversation, slot, self._closes), settled
+
+    async def _rest(self, bell: asyncio.Event, seconds: float) -> None:
+        """Until a turn ends here, or it is time to look whether one ended on another node."""
+        sleeping = asyncio.ensure_future(self._door.clock.sleep(seconds))
+        ringing = asyncio.ensure_future(bell.wait())
+        try:
+            await asyncio.wait([sleeping, ringing], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            sleeping.cancel()
+            ringing.cancel()
 
     async def replied(self, outcome: Sent | Ambiguous | Held) -> None:
         """Write down what became of the oldest piece handed out; after the last, close the slot."""

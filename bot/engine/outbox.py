@@ -2,47 +2,26 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from enum import StrEnum
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
 
-from bot.domain.address import Address
-from bot.domain.conversation import Conversation, Turn, TurnId
-from bot.domain.message import Sent
+from bot.domain.conversation import Conversation, TurnId
+from bot.domain.message import Outbound, Sent
 from bot.domain.records import Claim, OutboxRow, OutboxState
-from bot.domain.sentences import sentence
+from bot.engine.closing import clear_draft, close_draft
+from bot.engine.delivering import NEVER, AmbiguousPolicy, Delivering
+from bot.engine.looking import CannotTellError, look
+from bot.engine.marks import Wire
+from bot.engine.persisting import persist
+from bot.engine.unsent import Unsent
 from bot.errors import Ambiguous, Held, Permanent, Transient
-from bot.ports import Adapter, Clock, Draft, Drafts, Observer
-from bot.ports import Outbox as OutboxPort
+from bot.ports import Draft, Drafts, Finds
+
+__all__ = ["NEVER", "AmbiguousPolicy", "Delivering", "Delivery"]
 
 SEND_LIMIT = 60.0
 """Seconds; adapters have their own, shorter limits. This one keeps a lane from hanging."""
-FIRST_RETRY = 1.0
-LONGEST_RETRY = 300.0
-
-
-NEVER = datetime(9999, 1, 1, tzinfo=UTC)
-"""When a held piece is due that no time frees: at the person's next message."""
-
-
-class AmbiguousPolicy(StrEnum):
-    """What to do when nobody knows whether a piece was shown."""
-
-    REPEAT = "repeat"
-    REPORT = "report"
-
-
-@dataclass(frozen=True, slots=True)
-class Delivering:
-    """What every delivery of this server shares."""
-
-    outbox: OutboxPort
-    adapters: Mapping[str, Adapter]
-    clock: Clock
-    observer: Observer
-    ambiguous: AmbiguousPolicy
-    locale: str
 
 
 class Delivery:
@@ -64,8 +43,8 @@ class Delivery:
         self._parked_until = parked_until
         self._drafts: dict[TurnId, Draft] = {}
         self._left = asyncio.Event()
-        # Marked as sending by this very holder: nothing has touched the wire yet.
-        self._fresh: set[tuple[TurnId, int]] = set()
+        self._unsent = Unsent(shared, claim, conversation)
+        self._new: set[tuple[TurnId, int]] = set()
         if not self._rows:
             self._left.set()
 
@@ -89,8 +68,13 @@ class Delivery:
             for row in self._rows
         )
 
-    def refresh(self, rows: Iterable[OutboxRow], parked_until: datetime | None) -> None:
+    def refresh(
+        self, conversation: Conversation, rows: Iterable[OutboxRow], parked_until: datetime | None
+    ) -> None:
         """Take over what the store holds now; only while nothing is being sent."""
+        if conversation != self._conversation:
+            self._conversation = conversation
+            self._unsent = Unsent(self._shared, self._claim, conversation)
         self._rows = deque(rows)
         self._parked_until = parked_until
         if self._rows:
@@ -98,10 +82,21 @@ class Delivery:
         else:
             self._left.set()
 
+    def will_add(self, turn: TurnId, pieces: Sequence[Outbound]) -> None:
+        """The first of these is about to be written as sending, by us and before the wire."""
+        now = self._shared.clock.now()
+        for piece in pieces[:1]:
+            row = OutboxRow(
+                *(self._claim.conversation, turn, 0, piece, OutboxState.SENDING, now, now),
+                attempts=1,
+            )
+            self._shared.marks.will_mark(self._claim, row)
+
     def add(self, rows: Iterable[OutboxRow], draft: Draft | None = None) -> None:
         for row in rows:
             if row.state is OutboxState.SENDING:
-                self._fresh.add((row.turn, row.piece))
+                self._new.add((row.turn, row.piece))
+                self._shared.marks.will_mark(self._claim, row)
             if draft is not None and row.piece == 0:
                 self._drafts[row.turn] = draft
             self._rows.append(row)
@@ -127,31 +122,73 @@ class Delivery:
 
     async def _deliver(self, row: OutboxRow, now: datetime) -> None:
         shared = self._shared
-        fresh = (row.turn, row.piece) in self._fresh
-        self._fresh.discard((row.turn, row.piece))
         held = row.state is OutboxState.HELD
-        expires_at = row.outbound.expires_at
+        known: Sent | Wire = Wire.UNTOUCHED
+        if row.state is OutboxState.SENDING:
+            known = shared.marks.about(self._claim, row)
+            if isinstance(known, Sent):
+                await self._has_left(row, known, 0.0)
+                return
+            if known is Wire.UNKNOWN and row.draft is None:
+                await self._interrupted(row)
+                return
         # What the platform held back has its own, longer time (outbox.hold).
-        if expires_at is not None and expires_at <= now and not fresh and not held:
+        if self._has_expired(row, now) and not held:
             await self._bury(row, "expired")
-            return
-        if row.state is OutboxState.SENDING and not fresh and row.draft is None:
-            await self._unknown(row, "interrupted")
             return
         if row.state is not OutboxState.SENDING:
             row = await shared.outbox.take(self._claim, row)
+        shared.marks.touches(row)
         started = shared.clock.monotonic()
         sent = await self._try(row, held=held)
         if sent is not None:
-            self._rows.popleft()
-            self._drafts.pop(row.turn, None)
-            await shared.outbox.sent(self._claim, row, sent)
-            shared.observer.sent(
-                adapter=self._conversation.adapter,
-                turn=row.turn,
-                piece=row.piece,
-                seconds=shared.clock.monotonic() - started,
+            await self._has_left(row, sent, shared.clock.monotonic() - started)
+
+    def _has_expired(self, row: OutboxRow, now: datetime) -> bool:
+        # What has just been written is sent in any case.
+        expires_at = row.outbound.expires_at
+        is_new = (row.turn, row.piece) in self._new
+        self._new.discard((row.turn, row.piece))
+        return expires_at is not None and expires_at <= now and not is_new
+
+    async def _has_left(self, row: OutboxRow, sent: Sent, seconds: float) -> None:
+        shared = self._shared
+        self._rows.popleft()
+        self._drafts.pop(row.turn, None)
+        # The platform has it: that must be written, for nobody could ask it again.
+        shared.marks.has_left(self._claim, row, sent)
+        await persist(
+            lambda: shared.outbox.sent(self._claim, row, sent),
+            clock=shared.clock,
+            observer=shared.observer,
+        )
+        shared.marks.is_settled(row)
+        shared.observer.sent(
+            adapter=self._conversation.adapter,
+            turn=row.turn,
+            piece=row.piece,
+            seconds=seconds,
+        )
+
+    async def _interrupted(self, row: OutboxRow) -> None:
+        """A former holder has died while it sent: where one can look, nobody has to wonder."""
+        adapter: object = self._shared.adapters.get(self._conversation.adapter)
+        if not isinstance(adapter, Finds):
+            await self._unknown(row, "interrupted")
+            return
+        try:
+            found = await look(
+                lambda: adapter.find(self._addressed(row.outbound), row.created_at),
+                self._shared.clock,
+                self._shared.observer,
             )
+        except CannotTellError:
+            await self._unknown(row, "interrupted")
+            return
+        if found is not None:
+            await self._has_left(row, found, 0.0)
+        else:
+            await self._later(row, Transient("not shown", retry_after=timedelta(0)), held=False)
 
     async def _try(self, row: OutboxRow, *, held: bool) -> Sent | None:
         """Touch the wire; None when it did not leave and its row says what comes next."""
@@ -166,10 +203,14 @@ class Delivery:
             else:
                 await self._unknown(row, reason)
         except Held as error:
-            await self._hold(row, error.until)
+            self._still_unsent(row)
+            self._rows[0] = await self._unsent.hold(row, error.until)
+            self._shared.marks.is_settled(row)
         except Transient as error:
+            self._still_unsent(row)
             await self._later(row, error, held=held)
         except Permanent as error:
+            self._still_unsent(row)
             await self._bury(row, type(error).__name__, said=str(error))
         except Exception as error:  # the outbox around a send: a platform's code
             place = f"send {self._conversation.adapter}"
@@ -177,15 +218,15 @@ class Delivery:
             await self._unknown(row, "unexpected")
         return None
 
+    def _still_unsent(self, row: OutboxRow) -> None:
+        """The platform said so, and it is known here even if it cannot be written down now."""
+        self._shared.marks.will_mark(self._claim, row)
+
     async def _send(self, row: OutboxRow) -> Sent:
         adapter = self._shared.adapters.get(self._conversation.adapter)
         if adapter is None:
             raise Held("its adapter is not configured")
-        piece = row.outbound
-        if row.repeats:
-            mark = sentence("repeated_mark", self._shared.locale)
-            marked = replace(piece, text=f"{mark} {piece.text}")
-            piece = marked if len(adapter.pieces(marked)) == 1 else piece
+        piece = self._addressed(self._shared.said(row, self._conversation.adapter))
         draft = self._drafts.get(row.turn) if row.piece == 0 else None
         if draft is None and row.draft is not None and isinstance(adapter, Drafts):
             try:
@@ -198,103 +239,35 @@ class Delivery:
             return await draft.finish(piece)
         return await adapter.send(piece)
 
+    def _addressed(self, piece: Outbound) -> Outbound:
+        """To where the conversation is now: the chat may have moved since the answer was made."""
+        address = self._conversation.address
+        return piece if piece.address == address else replace(piece, address=address)
+
     # ---- what becomes of a piece that did not leave --------------------------------------
 
     async def _later(self, row: OutboxRow, error: Transient, *, held: bool) -> None:
-        wait = min(FIRST_RETRY * 2.0 ** min(row.attempts, 16), LONGEST_RETRY)
-        if error.retry_after is not None:
-            wait = max(error.retry_after.total_seconds(), 0.1)
-        now = self._shared.clock.now()
-        due_at = now + timedelta(seconds=wait)
-        self._report(row, "transient", type(error).__name__)
-        if held:
-            # Still held, until then: it lives as long as what is held lives.
-            await self._shared.outbox.hold(self._claim, row, until=due_at)
-            self._replace(row, state=OutboxState.HELD, due_at=due_at)
-            return
-        expires_at = row.outbound.expires_at
-        if expires_at is not None and expires_at > now:
-            # Not after it has expired: what stands behind it must not wait for its sake.
-            due_at = min(due_at, expires_at)
-        await self._shared.outbox.put_back(self._claim, row, due_at=due_at, error=str(error))
-        self._replace(row, state=OutboxState.QUEUED, due_at=due_at, attempts=row.attempts + 1)
-
-    async def _hold(self, row: OutboxRow, until: datetime | None) -> None:
-        self._report(row, "held", "")
-        await self._shared.outbox.hold(self._claim, row, until=until)
-        self._replace(row, state=OutboxState.HELD, due_at=until or NEVER)
+        self._rows[0] = await self._unsent.later(row, error, held=held)
+        self._shared.marks.is_settled(row)
 
     async def _unknown(self, row: OutboxRow, reason: str) -> None:
-        """It may have been shown: once more with a mark, or to the operator, by policy."""
-        if self._shared.ambiguous is AmbiguousPolicy.REPEAT and row.repeats == 0:
-            self._report(row, "repeated", reason)
-            now = self._shared.clock.now()
-            await self._shared.outbox.put_back(
-                self._claim, row, due_at=now, error="ambiguous", repeat=True
-            )
-            self._replace(row, state=OutboxState.QUEUED, due_at=now, repeats=row.repeats + 1)
-        else:
-            await self._bury(row, "ambiguous")
+        waits = await self._unsent.unknown(row, reason)
+        if waits is not None:
+            self._rows[0] = waits
+            return
+        # What may be the whole answer, finished, is left as it stands.
+        self._rows.popleft()
+        self._drafts.pop(row.turn, None)
 
     async def _bury(self, row: OutboxRow, reason: str, *, said: str = "") -> None:
-        """Give up; what the platform said stays with the row, for it may quote the person."""
-        outcome = reason if reason in ("ambiguous", "expired") else "dead"
-        self._report(row, outcome, reason)
+        await self._unsent.bury(row, reason, said=said)
+        self._shared.marks.is_settled(row)
         self._rows.popleft()
         draft = self._drafts.pop(row.turn, None)
-        await self._shared.outbox.bury(self._claim, row, error=said or reason)
-        # What may be the whole answer, finished, is left as it stands.
-        if draft is not None and outcome != "ambiguous":
-            await close_draft(draft, self._shared.observer)
-
-    def _replace(
-        self,
-        row: OutboxRow,
-        *,
-        state: OutboxState,
-        due_at: datetime,
-        attempts: int | None = None,
-        repeats: int | None = None,
-    ) -> None:
-        self._rows[0] = replace(
-            row,
-            state=state,
-            due_at=due_at,
-            attempts=row.attempts if attempts is None else attempts,
-            repeats=row.repeats if repeats is None else repeats,
-        )
-
-    def _report(self, row: OutboxRow, outcome: str, reason: str) -> None:
-        self._shared.observer.send_failed(
-            adapter=self._conversation.adapter,
-            turn=row.turn,
-            piece=row.piece,
-            outcome=outcome,
-            reason=reason,
-        )
-
-
-async def close_draft(draft: Draft, observer: Observer) -> None:
-    """Abandon a draft that will not be finished; what it looked like is only decoration."""
-    try:
-        async with asyncio.timeout(10):
-            await draft.abandon()
-    except (Transient, Permanent, Ambiguous, Held, TimeoutError):
-        pass  # it stands as it stood; the platform would not have it otherwise
-    except Exception as error:  # the loop of a draft: a platform's code
-        observer.failed(place="draft abandon", error=error)
-
-
-async def clear_draft(adapter: object, address: Address, turn: Turn, observer: Observer) -> None:
-    """Take up the draft that a turn has left on the screen, and close it."""
-    if turn.draft is None or not isinstance(adapter, Drafts):
-        return
-    try:
-        async with asyncio.timeout(10):
-            draft = await adapter.draft(address, turn=turn.id, reply_to=None, resume=turn.draft)
-    except (Transient, Permanent, Ambiguous, Held, TimeoutError):
-        return
-    except Exception as error:  # the loop of a draft: a platform's code
-        observer.failed(place="draft abandon", error=error)
-        return
-    await close_draft(draft, observer)
+        observer = self._shared.observer
+        if draft is not None:
+            await close_draft(draft, observer)
+        elif row.draft is not None:
+            adapter = self._shared.adapters.get(self._conversation.adapter)
+            where = self._conversation.address
+            await clear_draft(adapter, where, row.turn, row.draft, observer)

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from bot.engine.audience import Audience
+from bot.engine.quarantine import Quarantine
 from bot.engine.saying import Sayings
 from bot.engine.sessions import Sessions
 from bot.engine.taking import Limits
@@ -51,7 +52,10 @@ class Parts:
     interrupts: bool
     draining: Callable[[], bool]
     """True once this server is about to stop: what runs may end, nothing new begins."""
+    sure: Callable[[], bool]
+    """False once others may hold our lanes: what no fence guards looks here first."""
     http: "Callable[[], ClientSession]"
+    quarantine: Quarantine
 
     def audience(self, name: str) -> Audience:
         """The audience of that name.

@@ -59,6 +59,15 @@ class PluginModule:
         return str(getattr(self.module, "__file__", None) or self.module.__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class AbsentPlugin:
+    """An optional plugin that could not be loaded: where it is configured, and why it is not."""
+
+    place: str
+    use: str
+    why: str
+
+
 def open_plugin(use: str, base: Path) -> PluginModule:
     """Import what `use` names: a dotted module, or a `.py` file whose path starts in `base`.
 
@@ -94,9 +103,11 @@ def load(entry: Mapping[str, Value], base: Path, *, place: str = "plugins") -> l
 
 
 def listed_tools(
-    listed: Iterable[str], tools: Collection[Tool], *, place: str = "tools"
+    listed: Iterable[str], tools: Collection[Tool], *, place: str = "tools", whole: bool = True
 ) -> frozenset[str]:
     """The names of the tools that an audience's list means: a plugin's name means all of its own.
+
+    Where the tools are not `whole`, a name that nothing has may belong to a plugin that is absent.
 
     Raises:
         ConfigError: a name that is neither, with the nearest one that is.
@@ -107,9 +118,10 @@ def listed_tools(
     for tool in tools:
         known[tool.name] = {tool.name}
     names = list(listed)
-    if unknown := [name for name in names if name not in known]:
+    unknown = [name for name in names if name not in known]
+    if unknown and whole:
         raise ConfigError(*(_unknown(name, list(known), place) for name in unknown))
-    return frozenset().union(*(known[name] for name in names))
+    return frozenset().union(*(known.get(name, ()) for name in names))
 
 
 def _unknown(name: str, known: list[str], place: str) -> str:

@@ -1,7 +1,6 @@
 """One claimer for a node: takes the lanes whose time has come and runs each as a task."""
 
 import asyncio
-import random
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -9,16 +8,13 @@ from bot.domain.conversation import ConversationId
 from bot.domain.message import Inbound
 from bot.domain.records import Claim, Node, Waiting
 from bot.engine.lane import Lane
+from bot.engine.looks import POLL, Looks
 from bot.errors import Transient
-from bot.ports import Clock, Observer
+from bot.ports import Clock, Hints, Observer
 from bot.ports import Lanes as LanesPort
 
 BATCH = 64
 """Lanes taken in one statement."""
-
-POLL = 1.0
-"""Seconds between looks that nothing rang for; jitter keeps nodes from looking together."""
-
 
 STOPPING = 5.0
 """Seconds that turns may take to stop when others may hold their lanes already."""
@@ -35,6 +31,7 @@ class Runner:
         self,
         *,
         lanes: LanesPort,
+        hints: Hints,
         make: Callable[[Claim], Lane],
         name: str,
         lease: timedelta,
@@ -44,20 +41,22 @@ class Runner:
         most: int = 4000,
     ) -> None:
         self._lanes = lanes
+        self._hints = hints
+        hints.on_hint(self.ring)
         self._make = make
         self._name = name
         self._lease = lease
         self._clock = clock
         self._observer = observer
-        self._polls = polls
         self._most = most
         self._node: Node | None = None
         self._held: dict[ConversationId, Lane] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._bell = asyncio.Event()
+        self._looks = Looks(lanes, clock, polls=polls)
         self._idle = asyncio.Event()
         self._idle.set()
         self._draining = False
+        self._sure_until = 0.0
         # Conversations that something was accepted for while their lane was still held.
         self._late: set[ConversationId] = set()
 
@@ -72,9 +71,18 @@ class Runner:
         return self._draining
 
     @property
-    def full(self) -> bool:
-        """As many lanes run as may."""
-        return len(self._held) >= self._most
+    def sure(self) -> bool:
+        """Whether nobody else can hold our lanes yet.
+
+        After a sleep that outlived the lease it is False before anything else is noticed: what no
+        fence guards, such as the edit of a draft, must look here first.
+        """
+        return self._clock.monotonic() < self._sure_until
+
+    @property
+    def _room(self) -> int:
+        """Lanes that a claim may take."""
+        return min(BATCH, max(0, self._most - len(self._held)))
 
     @property
     def running(self) -> int:
@@ -83,14 +91,20 @@ class Runner:
 
     # ---- from the intake ---------------------------------------------------------------
 
-    def wake(self, conversation: ConversationId, inbound: Inbound) -> None:
-        """Something was accepted: look soon; a lane that runs here is told at once."""
+    def wake(self, conversation: ConversationId, inbound: Inbound) -> bool:
+        """Something was accepted: look soon; a lane that runs here is told at once.
+
+        False where it does not run here: it may on another node.
+        """
         lane = self._held.get(conversation)
-        if lane is not None:
-            self._late.add(conversation)
-            lane.arrived(inbound)
-        else:
-            self._bell.set()
+        if lane is None:
+            self._looks.ring()
+            if self._draining or not self._room:
+                self._hints.hint()  # it waits for a node that can run it
+            return False
+        self._late.add(conversation)
+        lane.arrived(inbound)
+        return True
 
     def stop(self, conversation: ConversationId, order: Waiting) -> None:
         """A /stop acts before its turn."""
@@ -98,15 +112,23 @@ class Runner:
         if lane is not None:
             lane.stop(order)
 
+    async def obey(self, conversation: ConversationId) -> None:
+        """Something that acts at once was accepted for it on another node."""
+        lane = self._held.get(conversation)
+        if lane is not None:
+            await lane.hailed()
+
     def ring(self) -> None:
         """Look for lanes now."""
-        self._bell.set()
+        self._looks.ring()
 
     # ---- the life of a node --------------------------------------------------------------
 
     async def join(self) -> Node:
         """Take the next epoch of our name; lanes of the former one are free from here on."""
+        began = self._clock.monotonic()
         self._node = await self._lanes.join(self._name, self._lease)
+        self._leased(began)
         return self._node
 
     async def run(self) -> None:
@@ -125,7 +147,8 @@ class Runner:
     async def drain(self, grace: timedelta) -> bool:
         """Take no new lanes; True when all that ran came to its end within the grace time."""
         self._draining = True
-        self._bell.set()
+        self._looks.ring()
+        self._hints.hint()  # what waits is for others from now on
         try:
             async with asyncio.timeout(grace.total_seconds()):
                 await self._idle.wait()
@@ -142,6 +165,7 @@ class Runner:
         every = self._lease.total_seconds() / 3
         while True:
             await self._clock.sleep(every)
+            began = self._clock.monotonic()
             try:
                 kept = await self._lanes.renew(self.node, self._lease)
             except Transient as error:
@@ -149,7 +173,9 @@ class Runner:
                 kept = False
                 if self._clock.monotonic() - renewed < every * 2:
                     continue
-            if not kept:
+            if kept:
+                self._leased(began)
+            else:
                 await self._begin_again()
             renewed = self._clock.monotonic()
 
@@ -163,6 +189,7 @@ class Runner:
         """
         await self._stop_turns()
         while True:
+            began = self._clock.monotonic()
             try:
                 node = await self._lanes.rejoin(self.node, self._lease)
             except Transient as error:
@@ -172,8 +199,13 @@ class Runner:
             if node is None:
                 raise LeaseLost("another process runs under the name of this one")
             self._node = node
-            self._bell.set()
+            self._leased(began)
+            self._looks.ring()
             return
+
+    def _leased(self, began: float) -> None:
+        """The lease runs at least from when it was asked for."""
+        self._sure_until = began + self._lease.total_seconds() * 2 / 3
 
     async def _stop_turns(self) -> None:
         stopping = tuple(self._tasks)
@@ -185,13 +217,18 @@ class Runner:
 
     async def _claim(self, group: asyncio.TaskGroup) -> None:
         while True:
-            self._bell.clear()
+            self._looks.begin()
             taken = 0
-            room = min(BATCH, self._most - len(self._held))
-            if room > 0 and not self._draining:
+            room = 0 if self._draining else self._room
+            if room:
                 taken = await self._take(group, room)
-            if taken < BATCH:
-                await self._rest()
+            if room and not self._room:
+                self._hints.hint()  # more may wait than there is room for
+            if self._draining or not self._room:
+                await self._looks.until_rung()  # the end of a lane rings
+            elif taken * 2 < room:
+                # What a claim takes less than half of is all that waited (`Lanes.claim`).
+                await self._looks.rest(found=taken > 0)
 
     async def _take(self, group: asyncio.TaskGroup, room: int) -> int:
         try:
@@ -216,37 +253,14 @@ class Runner:
             self._observer.failed(place="lane", error=error)
         finally:
             conversation = lane.claim.conversation
+            was_full = not self._room
             if self._held.get(conversation) is lane:
                 del self._held[conversation]
             if not self._held:
                 self._idle.set()
             # Something may have been accepted between the lane's last look and this line.
-            if conversation in self._late or lane.parked:
+            if conversation in self._late or lane.parked or was_full:
                 self._late.discard(conversation)
-                self._bell.set()
-
-    async def _rest(self) -> None:
-        """Until the bell rings, a lane's own time comes, or (among several nodes) the poll."""
-        rest = await self._next_wake()
-        if rest is None:
-            await self._bell.wait()
-            return
-        sleeping = asyncio.ensure_future(self._clock.sleep(max(rest, 0.01)))
-        ringing = asyncio.ensure_future(self._bell.wait())
-        try:
-            await asyncio.wait([sleeping, ringing], return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            sleeping.cancel()
-            ringing.cancel()
-
-    async def _next_wake(self) -> float | None:
-        if self._draining:
-            return None
-        try:
-            known = await self._lanes.wake_up_in()
-        except Transient:
-            return POLL
-        if not self._polls:
-            return known
-        poll = POLL * random.uniform(0.7, 1.3)  # noqa: S311  # jitter, not a secret
-        return poll if known is None else min(poll, known)
+                self._looks.ring()
+            if self._draining and lane.parked:
+                self._hints.hint()  # what it leaves is for others

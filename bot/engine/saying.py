@@ -1,22 +1,16 @@
 """From a text to outbox rows: split by the adapter, written under the fence, handed to delivery."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
-from typing import TypeVar
+from datetime import datetime, timedelta
 
 from bot.domain.conversation import Session, Turn, TurnId, TurnState
 from bot.domain.message import Choice, Message, Outbound, Role, Text
-from bot.domain.records import Claim, Finish, Head, OutboxRow, Waiting
+from bot.domain.records import Claim, Finish, Head, Waiting
 from bot.engine.outbox import Delivery
+from bot.engine.persisting import persist
 from bot.engine.sessions import Sessions
-from bot.errors import Transient
-from bot.ports import Adapter, Clock, Journal, Observer
-
-T = TypeVar("T")
-
-FIRST_PAUSE = 0.2
-LONGEST_PAUSE = 5.0
+from bot.ports import Adapter, Clock, Draft, Journal, Observer
 
 
 class Sayings:
@@ -96,6 +90,7 @@ class Sayings:
             route=route,
         )
         await self._journal.start(claim, replace(turn, state=TurnState.THINKING), session)
+        self._observer.turn_started(turn=turn.id, conversation=claim.conversation, attempt=1)
         said = [row.inbound.message for row in rows]
         answer = Message(Role.ASSISTANT, (Text(text),), sent_at=self._clock.now())
         messages = numbered([*said, answer], head.next_message) if remembered else ()
@@ -112,23 +107,30 @@ class Sayings:
             ),
             delivery,
         )
+        self.report_end(head, turn, first.received_at)
 
-    async def write(self, claim: Claim, finish: Finish, delivery: Delivery) -> Sequence[OutboxRow]:
+    def report_end(self, head: Head, turn: Turn, received_at: datetime) -> None:
+        """Tell the operator how a turn has ended, and how long it took and was waited for."""
+        self._observer.turn_ended(
+            turn=turn.id,
+            conversation=head.conversation.id,
+            adapter=head.conversation.adapter,
+            audience=turn.audience,
+            state=turn.state.value,
+            seconds=(self._clock.now() - turn.now).total_seconds(),
+            waited=(turn.now - received_at).total_seconds(),
+        )
+
+    async def write(
+        self, claim: Claim, finish: Finish, delivery: Delivery, draft: Draft | None = None
+    ) -> None:
         """The finish of a turn, tried until the database takes it or the lane is lost."""
-        rows = await self.persist(lambda: self._journal.finish(claim, finish))
-        delivery.add(rows)
-        return rows
-
-    async def persist(self, write: Callable[[], Awaitable[T]]) -> T:
-        """Repeat a write while the database is away: what was answered must not be lost."""
-        pause = FIRST_PAUSE
-        while True:
-            try:
-                return await write()
-            except Transient as error:
-                self._observer.failed(place="store", error=error)
-            await self._clock.sleep(pause)
-            pause = min(pause * 2, LONGEST_PAUSE)
+        if finish.sending_first:
+            delivery.will_add(finish.turn.id, finish.pieces)
+        rows = await persist(
+            lambda: self._journal.finish(claim, finish), clock=self._clock, observer=self._observer
+        )
+        delivery.add(rows, draft)
 
 
 def numbered(messages: Sequence[Message], first: int) -> tuple[Message, ...]:

@@ -6,15 +6,16 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from enum import Enum
 from functools import partial
 
 from bot.domain.address import Sender
 from bot.domain.conversation import TurnId
 from bot.domain.message import ToolCall, ToolResult
-from bot.domain.model import ToolSpec
+from bot.domain.model import Effect, ToolSpec
 from bot.domain.tool import ToolContext
 from bot.engine.audience import Audience
-from bot.engine.tools import Tool
+from bot.engine.tools import Tool, TriedToLeave
 from bot.errors import ToolError, ToolRetry
 from bot.policy.admission import OPERATOR, admitted, offered
 from bot.policy.verdict import Allow, Ask, Verdict
@@ -35,6 +36,25 @@ def call_key(turn: TurnId, step: int, call: ToolCall) -> str:
         arguments = call.arguments
     text = f"{turn}\0{step}\0{call.name}\0{arguments}"
     return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+_UNSAID = frozenset({"timeout", "error"})
+"""How a call ends of which its author said nothing."""
+
+
+class Doubt(Enum):
+    """What is known of a call that was begun when no result of it is there."""
+
+    NEVER = "never"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a call ended; `unknown` where nobody can say whether it was done."""
+
+    result: ToolResult
+    unknown: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,65 +104,83 @@ class Toolbox:
 
     async def run(
         self, call: ToolCall, context: ToolContext, audience: Audience, *, approved: bool = False
-    ) -> ToolResult:
+    ) -> Ended:
         """The result, or a sentence for the model that says why there is none."""
         tool = self._tools.get(call.name)
         if tool is None:
-            return self._refused(context, audience, call, "unknown", "There is no such function.")
+            return self._refused(context, audience, call, "missing", "There is no such function.")
         verdict = self._verdict(tool.spec, audience, context.sender, approved=approved)
         if not isinstance(verdict, Allow):
             return self._refused(
                 context, audience, call, "refused", "This function is not allowed here."
             )
         started = self._clock.monotonic()
-        outcome, text = await self._call(tool, call, context)
-        self._observer.tool_ended(
-            turn=context.turn,
-            tool=call.name,
-            outcome=outcome,
-            seconds=self._clock.monotonic() - started,
-            audience=audience.name,
-        )
-        return ToolResult(call.id, call.name, _capped(text), failed=outcome != "ok")
+        run = await self._call(tool, call, context)
+        if tool.spec.effect is Effect.ONCE and run.outcome in _UNSAID:
+            # Its author did not say that it failed: it may have been done all the same.
+            run = await self._settled(tool, call, context, run)
+        return self._told(call, context, audience, run, started)
 
-    async def lookup(self, call: ToolCall, context: ToolContext) -> ToolResult | None:
-        """What became of a call that was begun, where its tool can say; None: nobody knows."""
+    async def begun(self, call: ToolCall, context: ToolContext, audience: Audience) -> Ended | None:
+        """How a call of an earlier run ended that nothing more was heard of.
+
+        None: it surely never happened, so it may be run. It is not run here in any case.
+        """
         tool = self._tools.get(call.name)
-        if tool is None or tool.lookup is None:
+        started = self._clock.monotonic()
+        found = Doubt.UNKNOWN if tool is None else await self._found(tool, context)
+        if found is Doubt.NEVER:
             return None
+        return self._told(call, context, audience, _known(call, found), started)
+
+    async def _settled(
+        self, tool: Tool, call: ToolCall, context: ToolContext, run: "_Run"
+    ) -> "_Run":
+        found = await self._found(tool, context)
+        # What is still under way in a thread may yet happen, whatever is known now.
+        return run if found is Doubt.NEVER and run.is_over else _known(call, found)
+
+    async def _found(self, tool: Tool, context: ToolContext) -> "str | Doubt":
+        """What the tool itself knows about the call with this key."""
+        if tool.lookup is None:
+            return Doubt.UNKNOWN
         try:
             async with asyncio.timeout(self._timeout):
-                text = await tool.lookup(context.key)
-        except TimeoutError:
-            return None
+                text = await tool.look_up(context)
+        except ToolError:
+            return Doubt.UNKNOWN
         except Exception as error:  # the call of a tool: somebody else's code
-            self._observer.failed(place=f"tool {call.name} lookup", error=error)
-            return None
-        return None if text is None else ToolResult(call.id, call.name, _capped(text))
+            self._observer.failed(place=f"tool {tool.name} lookup", error=error)
+            return Doubt.UNKNOWN
+        return Doubt.NEVER if text is None else text
 
-    async def _call(self, tool: Tool, call: ToolCall, context: ToolContext) -> tuple[str, str]:
+    async def _call(self, tool: Tool, call: ToolCall, context: ToolContext) -> "_Run":
         limit = tool.timeout if tool.timeout is not None else self._timeout
         late = partial(self._observer.late_result, tool=call.name)
         running = asyncio.ensure_future(tool.call(context, call.arguments, late=late))
         try:
             await asyncio.wait([running], timeout=limit)
-            if not running.done():
-                return "timeout", f"{call.name} gave no answer within {limit:g} seconds."
-            return "ok", running.result()
+        except asyncio.CancelledError:
+            await _let_go(running, late)
+            raise
+        if not running.done():
+            is_over = await _let_go(running, late) and not tool.is_threaded
+            return _Run("timeout", f"{call.name} gave no answer within {limit:g} seconds.", is_over)
+        try:
+            return _Run("ok", running.result())
+        except asyncio.CancelledError:
+            return _Run("error", f"{call.name} was cancelled; go on without it.")
+        except TriedToLeave as error:
+            self._observer.failed(place=f"tool {call.name}", error=error.__cause__ or error)
+            return _Run("error", str(error))
         except ToolRetry as error:
-            return "retry", str(error)
+            return _Run("retry", str(error))
         except ToolError as error:
-            return "failed", str(error)
+            return _Run("failed", str(error))
         except Exception as error:  # the call of a tool: somebody else's code
             # The exception's text may hold anything, so the model learns only that it failed.
             self._observer.failed(place=f"tool {call.name}", error=error)
-            return "error", f"{call.name} failed; go on without it."
-        except asyncio.CancelledError:
-            if not running.cancelled():
-                raise
-            return "error", f"{call.name} was cancelled; go on without it."
-        finally:
-            await _let_go(running, late)
+            return _Run("error", f"{call.name} failed; go on without it.")
 
     def _verdict(
         self, spec: ToolSpec, audience: Audience, sender: Sender, *, approved: bool = False
@@ -157,20 +195,51 @@ class Toolbox:
 
     def _refused(
         self, context: ToolContext, audience: Audience, call: ToolCall, outcome: str, text: str
-    ) -> ToolResult:
+    ) -> Ended:
+        run = _Run(outcome, text)
+        return self._told(call, context, audience, run, self._clock.monotonic())
+
+    def _told(
+        self,
+        call: ToolCall,
+        context: ToolContext,
+        audience: Audience,
+        run: "_Run",
+        started: float,
+    ) -> Ended:
         self._observer.tool_ended(
             turn=context.turn,
             # a name that a model made up is not a label of ours
             tool=call.name if call.name in self._tools else "unknown",
-            outcome=outcome,
-            seconds=0.0,
+            outcome=run.outcome,
+            seconds=self._clock.monotonic() - started,
             audience=audience.name,
         )
-        return ToolResult(call.id, call.name, text, failed=True)
+        result = ToolResult(call.id, call.name, _capped(run.text), failed=run.outcome != "ok")
+        return Ended(result, unknown=run.outcome == "unknown")
 
 
-async def _let_go(running: "asyncio.Future[str]", late: Callable[[], None]) -> None:
-    """End a call that nobody wants any more; one that will not be cancelled is left to itself."""
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """What came of running a call; `is_over` is false for one that nobody could stop."""
+
+    outcome: str
+    text: str
+    is_over: bool = True
+
+
+def _known(call: ToolCall, found: "str | Doubt") -> _Run:
+    if isinstance(found, Doubt):
+        return _Run(
+            "unknown",
+            f"{call.name} was begun, and whether it was done is unknown. Do not call it again; "
+            "tell the person to check.",
+        )
+    return _Run("ok", found)
+
+
+async def _let_go(running: "asyncio.Future[str]", late: Callable[[], None]) -> bool:
+    """End a call that nobody wants any more; False: it will not be cancelled, and goes on."""
 
     def ended(call: "asyncio.Future[str]") -> None:
         _ = call.cancelled() or call.exception()
@@ -179,14 +248,14 @@ async def _let_go(running: "asyncio.Future[str]", late: Callable[[], None]) -> N
         ended(call)
         late()
 
-    if running.done():
-        return
-    running.cancel()
-    await asyncio.wait([running], timeout=TIDYING)
+    if not running.done():
+        running.cancel()
+        await asyncio.wait([running], timeout=TIDYING)
     if running.done():
         ended(running)
-    else:
-        running.add_done_callback(came_back)
+        return True
+    running.add_done_callback(came_back)
+    return False
 
 
 def _capped(text: str) -> str:

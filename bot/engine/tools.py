@@ -1,11 +1,11 @@
 """A typed function that a model may call: how it is described, and how it is run."""
 
+import asyncio
 import inspect
-import re
-from collections.abc import Awaitable, Callable, Collection, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import replace
 from datetime import timedelta
-from typing import Any, Generic, Literal, overload
+from typing import Any, Generic, overload
 
 from pydantic import BaseModel, TypeAdapter
 from typing_extensions import ParamSpec, TypeVar
@@ -13,8 +13,10 @@ from typing_extensions import ParamSpec, TypeVar
 from bot.domain.model import Effect, ToolSpec
 from bot.domain.tool import ToolContext
 from bot.engine.arguments import parse
+from bot.engine.finding import Lookup, look_up
+from bot.engine.options import EffectName, Options, options_of, spec_of
 from bot.engine.schemas import schema_of, signature_text
-from bot.engine.signatures import Place, place_of, read_signature
+from bot.engine.signatures import place_of, read_signature
 from bot.engine.threads import in_thread
 from bot.errors import PluginError, ToolFailed
 
@@ -24,24 +26,9 @@ P2 = ParamSpec("P2")
 R2 = TypeVar("R2")
 M = TypeVar("M", bound=BaseModel)
 
-EffectName = Effect | Literal["read", "idempotent", "once"]
-Lookup = Callable[[str], Awaitable[str | None]]
-"""Given a call's key: its result, if it happened; None when it is not known."""
 
-_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What an author may say about a tool beside its signature; times are seconds."""
-
-    effect: Effect = Effect.READ
-    needs_approval: bool = False
-    roles: frozenset[str] = frozenset()
-    timeout: float | None = None
-    private: bool = False
-    examples: tuple[str, ...] = ()
-    lookup: Lookup | None = None
+class TriedToLeave(ToolFailed):
+    """A function raised what would have ended the server; its cause says where."""
 
 
 class Tool(Generic[P, R_co]):
@@ -117,7 +104,8 @@ class Tool(Generic[P, R_co]):
 
         Raises:
             ToolRetry: the arguments are wrong; the message names the field.
-            ToolFailed: the tool said so, or tried to end the program.
+            ToolFailed: the tool said so.
+            TriedToLeave: it tried to end the program.
         """
         function = self._bind(ctx, arguments)
         try:
@@ -127,10 +115,25 @@ class Tool(Generic[P, R_co]):
                 result = function()
             if inspect.isawaitable(result):
                 result = await result
-        except SystemExit as error:
-            # Not an Exception: it would pass every guard and stop the server.
-            raise ToolFailed(f"{self.spec.name} tried to end the program") from error
+        except (asyncio.CancelledError, GeneratorExit):
+            raise
+        except BaseException as error:
+            if isinstance(error, Exception):
+                raise
+            # SystemExit, KeyboardInterrupt: they would pass every guard and stop the server.
+            raise TriedToLeave(f"{self.spec.name} tried to end the program") from error
         return self._text(result)
+
+    async def look_up(self, ctx: ToolContext) -> str | None:
+        """What the call with this context's key gave; None when it surely never happened.
+
+        Raises:
+            ToolFailed: the tool has no `lookup`; it may raise anything else, too.
+        """
+        if self.lookup is None:
+            raise ToolFailed(f"{self.spec.name} cannot tell what became of a call")
+        found = await look_up(self.lookup, ctx)
+        return None if found is None else self._text(found)
 
     def _text(self, result: object) -> str:
         if isinstance(result, str):
@@ -161,7 +164,7 @@ class Tool(Generic[P, R_co]):
             PluginError: the name, the description or an option cannot be used.
         """
         place = replace(place_of(function), function=name)
-        options = _options(
+        options = options_of(
             place,
             effect=effect,
             needs_approval=needs_approval,
@@ -178,7 +181,7 @@ class Tool(Generic[P, R_co]):
             arguments = parse(parameters, text)
             return lambda: function(ctx, arguments)
 
-        spec = _spec(place, name, description.strip(), schema_of(parameters), options)
+        spec = spec_of(place, name, description.strip(), schema_of(parameters), options)
         return Tool(spec, function, bind=bind, returns=TypeAdapter(Any), options=options)
 
 
@@ -218,10 +221,10 @@ def tool(
 
 def _make(function: Callable[P2, R2], name: str | None, **given: Any) -> Tool[P2, R2]:
     place = place_of(function)
-    options = _options(place, **given)
+    options = options_of(place, **given)
     signature = read_signature(function)
     known_as = name or str(getattr(function, "__name__", place.function))
-    spec = _spec(place, known_as, signature.description, dict(signature.schema), options)
+    spec = spec_of(place, known_as, signature.description, dict(signature.schema), options)
 
     def bind(ctx: ToolContext, text: str) -> Callable[[], object]:
         parsed = parse(signature.arguments, text)
@@ -232,54 +235,6 @@ def _make(function: Callable[P2, R2], name: str | None, **given: Any) -> Tool[P2
         return lambda: called(**values)
 
     return Tool(spec, function, bind=bind, returns=signature.returns, options=options)
-
-
-def _spec(
-    place: Place, name: str, description: str, schema: dict[str, Any], options: Options
-) -> ToolSpec:
-    if _NAME.fullmatch(name) is None:
-        raise PluginError(
-            f"{place}: a tool's name has 1 to 64 of a-z A-Z 0-9 _ -; {name[:80]!r} has not"
-        )
-    return ToolSpec(
-        name=name,
-        description=description,
-        parameters=schema,
-        effect=options.effect,
-        needs_approval=options.needs_approval,
-        roles=options.roles,
-        private=options.private,
-        examples=options.examples,
-    )
-
-
-def _options(
-    place: Place,
-    *,
-    effect: EffectName = Effect.READ,
-    needs_approval: bool = False,
-    roles: Collection[str] = (),
-    timeout: timedelta | float | None = None,
-    private: bool = False,
-    examples: Iterable[str] = (),
-    lookup: Lookup | None = None,
-) -> Options:
-    if effect not in tuple(Effect):
-        raise PluginError(f"{place}: effect is one of {', '.join(Effect)}")
-    if isinstance(roles, str) or isinstance(examples, str):
-        raise PluginError(f"{place}: roles and examples are collections, not one string")
-    seconds = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
-    if seconds is not None and seconds <= 0:
-        raise PluginError(f"{place}: timeout must be more than nothing")
-    return Options(
-        effect=Effect(effect),
-        needs_approval=needs_approval,
-        roles=frozenset(roles),
-        timeout=seconds,
-        private=private,
-        examples=tuple(examples),
-        lookup=lookup,
-    )
 
 
 def _is_async(function: Callable[..., object]) -> bool:

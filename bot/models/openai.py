@@ -60,8 +60,8 @@ class OpenAIOptions:
     """Which model, where, and how long to wait for it. `name` is the configured name.
 
     With `endpoint` it is Azure, and `model` is the deployment; a `base_url` beside it is used
-    instead of it. `first_token` and `gap` hold for streamed calls; `total` bounds any call beside
-    the turn's deadline.
+    instead of it. `first_token` and `gap` hold for streamed calls; any call has the time that its
+    request gives it, which is a part of the turn's where another model could answer, too.
     """
 
     name: str
@@ -77,8 +77,16 @@ class OpenAIOptions:
     connect: timedelta = timedelta(seconds=5)
     first_token: timedelta = timedelta(seconds=20)
     gap: timedelta = timedelta(seconds=30)
-    total: timedelta | None = None
     connections: int = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class _Limits:
+    """By the loop's clock: the first event, the first delta, the end of a streamed call."""
+
+    event: float
+    delta: float
+    end: float
 
 
 class _Bytes(AsyncStream[bytes]):
@@ -155,7 +163,7 @@ class OpenAIModel:
         deltas: list[Delta]
         try:
             asking = self._client.post(_PATH, cast_to=httpx2.Response, **self._payload(request))
-            response = await self._within(self._end(request), _TOO_LATE, asking)
+            response = await self._within(self._until(request.first_due), _TOO_LATE, asking)
             # All of it is read before any is handed out: what fails, fails before the first delta.
             deltas = list(answer.whole(response.content))
         except PromptFiltered:
@@ -165,15 +173,16 @@ class OpenAIModel:
 
     async def _streamed(self, request: Request) -> AsyncGenerator[Delta, None]:
         answer = Answer(self.name, step=request.facts.step)
-        end = self._end(request)
-        first = min(end, _now() + self._options.first_token.total_seconds())
+        end, due = self._until(request.deadline), self._until(request.first_due)
+        first = min(due, _now() + self._options.first_token.total_seconds())
         try:
             response = await self._begun(request, first)
             if not _streams(response):
-                for delta in answer.whole(await self._rest(response, end)):
+                for delta in answer.whole(await self._rest(response, due)):
                     yield delta
                 return
-            async with aclosing(self._payloads(response, answer, first, end)) as payloads:
+            limits = _Limits(first, due, end)
+            async with aclosing(self._payloads(response, answer, limits)) as payloads:
                 async for payload in payloads:
                     for delta in answer.chunk(payload):
                         yield delta
@@ -202,11 +211,11 @@ class OpenAIModel:
         return bytes(body)
 
     async def _payloads(
-        self, response: httpx2.Response, answer: Answer, first: float, end: float
+        self, response: httpx2.Response, answer: Answer, limits: _Limits
     ) -> AsyncGenerator[bytes, None]:
         """The events of a stream. Comments and blank lines are no sign of life."""
         splitter = Splitter()
-        limit, why = first, _TOO_SLOW
+        limit, why = limits.event, _TOO_SLOW
         slow = False
         async with aclosing(_chunks(response)) as chunks:
             while True:
@@ -225,6 +234,7 @@ class OpenAIModel:
                         await until_next_gulp(source_of(response.stream))
                     slow = True
                     wait = _FOR_USAGE if answer.complete else self._gap
+                    end = limits.end if answer.begun else limits.delta
                     limit, why = min(end, _now() + wait), "the answer stopped growing"
 
     async def _next(
@@ -258,12 +268,9 @@ class OpenAIModel:
     def _failure(self, error: Exception) -> ParleyError:
         return translated(error, self.name, self._clock.now())
 
-    def _end(self, request: Request) -> float:
-        """When this call has to be over, by the loop's clock."""
-        left = (request.deadline - self._clock.now()).total_seconds()
-        if self._options.total is not None:
-            left = min(left, self._options.total.total_seconds())
-        return _now() + left
+    def _until(self, time: datetime) -> float:
+        """A time by the loop's clock."""
+        return _now() + (time - self._clock.now()).total_seconds()
 
     def _payload(self, request: Request) -> dict[str, Any]:
         body = body_of(request, self._settings)

@@ -108,6 +108,11 @@ class Answer:
         self.complete = False
         """A finish reason has come: only usage can follow."""
 
+    @property
+    def begun(self) -> bool:
+        """Something of it has been handed out: nobody else can be asked for it any more."""
+        return self._said
+
     def chunk(self, payload: bytes) -> tuple[Delta, ...]:
         """Read one event of a stream.
 

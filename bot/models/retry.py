@@ -18,8 +18,8 @@ class Retry:
     """A `Model` that asks the one it wraps up to three times.
 
     Pauses have full jitter, so that callers who failed together do not come back together. What
-    the provider said about when to come back is obeyed if the turn lives that long; else the
-    error goes up at once, and a fallback still has time.
+    the provider said about when to come back is obeyed if this model's time lasts that long; else
+    the error goes up at once, and a fallback still has time.
     """
 
     def __init__(
@@ -54,4 +54,4 @@ class Retry:
         return self._random() * longest
 
     def _fits(self, pause: float, request: Request) -> bool:
-        return pause < (request.deadline - self._clock.now()).total_seconds()
+        return pause < (request.first_due - self._clock.now()).total_seconds()

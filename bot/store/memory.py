@@ -3,13 +3,16 @@
 from collections.abc import Callable
 
 from bot.domain.records import Node
-from bot.ports import Clock, Listeners
+from bot.ports import Clock, Hints, Listeners
+from bot.store.hints import MemoryHints
+from bot.store.memory_operators import MemoryOperators
 from bot.store.memory_rows import Rows
-from bot.store.memory_schedule import MemoryListeners, MemorySignals, MemoryTicks
+from bot.store.memory_schedule import MemoryListeners, MemoryTicks
+from bot.store.memory_signals import MemorySignals
 from bot.store.memory_upkeep import MemoryUpkeep
 
 
-class MemoryStore(MemoryUpkeep, MemorySignals, MemoryTicks):
+class MemoryStore(MemoryUpkeep, MemorySignals, MemoryTicks, MemoryOperators):
     """Keeps every promise of the store's port but durability.
 
     Two stores over the same `rows` are two nodes of one deployment.
@@ -29,3 +32,6 @@ class MemoryStore(MemoryUpkeep, MemorySignals, MemoryTicks):
 
     def listeners(self, node: Callable[[], Node], tenant: str) -> Listeners:
         return MemoryListeners(self, node, tenant)
+
+    def hints(self, clock: Clock) -> Hints:
+        return MemoryHints(self._rows.hints)

@@ -30,7 +30,7 @@ class MemoryErasure(MemoryHistory):
         for key in [key for key in self._rows.approvals if key[0] == where]:
             if sender is None or key[1] == sender.id:
                 del self._rows.approvals[key]
-        self._rows.signals = [pair for pair in self._rows.signals if pair[1].conversation != where]
+        self._rows.signals = [one for one in self._rows.signals if one.signal.conversation != where]
         sessions = self._rows.sessions.get(where, {})
         for n, session in sessions.items():
             sessions[n] = replace(session, summary=None)
@@ -89,7 +89,7 @@ class MemoryErasure(MemoryHistory):
             del rows.slots[slot]
         for name in [name for name, id in rows.aliases.items() if id == where]:
             del rows.aliases[name]
-        rows.signals = [pair for pair in rows.signals if pair[1].conversation != where]
+        rows.signals = [one for one in rows.signals if one.signal.conversation != where]
         rows.usage = [line for line in rows.usage if line.conversation != where]
         for whole in (rows.conversations, rows.lanes, rows.lines, rows.sessions, rows.floors):
             whole.pop(where, None)

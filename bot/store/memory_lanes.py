@@ -15,7 +15,9 @@ from bot.domain.records import (
     Waiting,
 )
 from bot.store.memory_rows import Lane, MemoryRoom
+from bot.store.reading import open_question
 from bot.store.times import EPOCH
+from bot.store.turns import in_turn
 
 SLOT_GRACE = timedelta(seconds=2)
 """How long after its slot closed a piece may still be reported."""
@@ -50,9 +52,12 @@ class MemoryLanes(MemoryRoom):
     async def claim(self, node: Node, limit: int) -> Sequence[Claim]:
         if not self._alive(node):
             return ()
-        due = [(lane.wake_at or EPOCH, key) for key, lane in self._rows.lanes.items()]
-        ready = sorted(pair for pair in due if self._claimable(self._rows.lanes[pair[1]]))
-        return [self._take_lane(node, key) for _, key in ready[:limit]]
+        found = self._left_behind()[: (limit + 1) // 2]
+        due = in_turn(self._due(), limit - len(found), self._served)
+        if due:
+            self._served = due[-1][0]
+        found += [key for _, key in due]
+        return [self._take_lane(node, key) for key in found]
 
     async def claim_one(self, node: Node, conversation: ConversationId) -> Claim | None:
         lane = self._rows.lanes.get(conversation)
@@ -97,6 +102,18 @@ class MemoryLanes(MemoryRoom):
             return None
         return max(0.0, (min(times) - self._now()).total_seconds())
 
+    def _left_behind(self) -> list[ConversationId]:
+        """They get half of the seats: what waits need not wait for all of them."""
+        lanes = self._rows.lanes.items()
+        return [key for key, lane in lanes if lane.node is not None and self._claimable(lane)]
+
+    def _due(self) -> dict[str, list[ConversationId]]:
+        free = [(lane.wake_at, key) for key, lane in self._rows.lanes.items() if lane.node is None]
+        found: dict[str, list[ConversationId]] = {}
+        for _, key in sorted((at, key) for at, key in free if at is not None and at <= self._now()):
+            found.setdefault(self._rows.conversations[key].tenant, []).append(key)
+        return found
+
     def _claimable(self, lane: Lane) -> bool:
         if lane.node is not None:
             # Its holder died with it: whether or not anything woke it, something was begun.
@@ -138,14 +155,12 @@ class MemoryLanes(MemoryRoom):
     def _approval(
         self, conversation: ConversationId, waiting: Sequence[Waiting], now: datetime
     ) -> Approval | None:
-        """The open question of whoever wrote first among those who were asked."""
-        mine = {
+        asked = {
             sender: approval
             for (where, sender), approval in self._rows.approvals.items()
-            if where == conversation and approval.expires_at > now
+            if where == conversation
         }
-        answers = [mine[row.inbound.sender.id] for row in waiting if row.inbound.sender.id in mine]
-        return next(iter(answers or mine.values()), None)
+        return open_question(asked, waiting, now)
 
     def _slots_close_at(self, conversation: ConversationId, now: datetime) -> datetime | None:
         times = [

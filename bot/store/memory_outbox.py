@@ -96,9 +96,16 @@ class MemoryOutbox(MemoryLanes):
             attempts = line.row.attempts - 1
             self._set(line, state=OutboxState.QUEUED, due_at=self._now(), attempts=attempts)
 
-    async def settled(self, conversation: ConversationId, inbound: InboundId) -> bool:
+    async def settled(self, conversation: ConversationId, inbound: InboundId, slot: int) -> bool:
         line = self._rows.inbox.get(inbound)
-        return line is None or line.state != 0
+        if line is not None and line.state == 0:
+            return False
+        return not any(
+            key[0] == conversation
+            and one.row.state is OutboxState.SENDING
+            and (one.taken is None or one.taken.slot != slot)
+            for key, one in self._rows.outbox.items()
+        )
 
     async def close_slot(self, slot: int) -> None:
         closed = self._rows.slots.pop(slot, None)

@@ -15,10 +15,12 @@ from bot.domain.records import (
     OutboxRow,
     Refusal,
     Signal,
+    UnsureCall,
     person_key,
 )
 from bot.errors import Fenced
 from bot.ports import Clock
+from bot.store.hints import MemoryHints
 from bot.store.lines import Line
 from bot.store.times import EPOCH
 
@@ -103,6 +105,13 @@ class Tick:
     done: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class SignalLine:
+    created_at: datetime
+    shard: int
+    signal: Signal
+
+
 @dataclass(slots=True)
 class ListenerLine:
     node: Node | None = None
@@ -133,12 +142,14 @@ class Rows:
     steps: dict[tuple[ConversationId, int], dict[int, Step]] = field(default_factory=dict)
     outbox: dict[OutboxKey, OutboxLine] = field(default_factory=dict)
     slots: dict[int, Slot] = field(default_factory=dict)
-    signals: list[tuple[datetime, Signal]] = field(default_factory=list)
+    signals: list[SignalLine] = field(default_factory=list)
     approvals: dict[tuple[ConversationId, str], Approval] = field(default_factory=dict)
     usage: list[UsageLine] = field(default_factory=list)
     ticks: dict[tuple[str, datetime], Tick] = field(default_factory=dict)
     listeners: dict[tuple[str, str], ListenerLine] = field(default_factory=dict)
     settings: dict[str, str] = field(default_factory=dict)
+    unsure: list[UnsureCall] = field(default_factory=list)
+    hints: list[MemoryHints] = field(default_factory=list)
 
     def drop_event(self, line: InboxLine) -> None:
         """Forget an event whole: a late repeat of it would be new."""
@@ -152,6 +163,8 @@ class MemoryRoom:
     def __init__(self, clock: Clock, rows: Rows | None = None) -> None:
         self._clock = clock
         self._rows = rows if rows is not None else Rows()
+        # The tenant whose lane was claimed last: the next claim begins behind it.
+        self._served = ""
 
     def _now(self) -> datetime:
         return self._clock.now()

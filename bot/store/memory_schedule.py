@@ -1,4 +1,4 @@
-"""Sessions, signals, ticks and listeners, in memory."""
+"""Sessions, ticks and listeners, in memory."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -10,8 +10,6 @@ from bot.domain.records import (
     IdleRule,
     Node,
     OutboxState,
-    Signal,
-    SignalKind,
     Swept,
 )
 from bot.errors import Fenced
@@ -51,24 +49,6 @@ class MemorySessions(MemoryOutbox):
             key[0] == conversation and line.row.state in {OutboxState.QUEUED, OutboxState.SENDING}
             for key, line in self._rows.outbox.items()
         )
-
-
-class MemorySignals(MemoryRoom):
-    async def put_signal(
-        self, conversation: ConversationId, kind: SignalKind, body: str = ""
-    ) -> None:
-        if kind is SignalKind.TEXT:
-            # Only the newest text of a turn is of use.
-            self._rows.signals = [
-                pair
-                for pair in self._rows.signals
-                if pair[1].conversation != conversation or pair[1].kind is not kind
-            ]
-        signal = Signal(next(self._rows.signal_ids), conversation, kind, body)
-        self._rows.signals.append((self._now(), signal))
-
-    async def signals(self, after: int, limit: int = 100) -> Sequence[Signal]:
-        return [signal for _, signal in self._rows.signals if signal.id > after][:limit]
 
 
 class MemoryTicks(MemoryRoom):

@@ -15,7 +15,7 @@ from bot.domain.conversation import (
     TurnState,
 )
 from bot.domain.message import Kind, Message, Outbound, Sent
-from bot.domain.records import Claim, Entry, Finish, OutboxRow, OutboxState, SignalKind
+from bot.domain.records import Claim, Entry, Finish, OutboxRow, OutboxState, SignalKind, UnsureCall
 from bot.errors import Permanent
 from bot.store.lines import Line, Origin, lines_of
 from bot.store.memory_inbox import MemoryInbox
@@ -60,11 +60,14 @@ class MemoryJournal(MemoryInbox, MemoryLanes):
         self._bill(conversation, finish, now)
         if finish.approval is not None:
             self._rows.approvals[conversation, finish.approval.sender] = finish.approval
+        self._rows.unsure += [
+            UnsureCall(now, conversation, turn.id, one.tool, one.key) for one in finish.unsure
+        ]
         self._rows.steps.pop((conversation, turn.id), None)
         self._rows.signals = [
-            (at, signal)
-            for at, signal in self._rows.signals
-            if signal.conversation != conversation or signal.kind is not SignalKind.TEXT
+            one
+            for one in self._rows.signals
+            if (one.signal.conversation, one.signal.kind) != (conversation, SignalKind.TEXT)
         ]
         return [self._queue(claim, finish, n, piece) for n, piece in enumerate(finish.pieces)]
 

@@ -24,7 +24,9 @@ class MemoryUpkeep(MemorySessions, MemoryErasure):
         keys = now - timedelta(seconds=rules.keys_seconds)
         signals = len(self._rows.signals)
         turns, messages = self._drop_turns(retain, rules.batch)
-        self._rows.signals = [pair for pair in self._rows.signals if pair[0] > now - SIGNALS_LAST]
+        self._rows.signals = [
+            one for one in self._rows.signals if one.created_at > now - SIGNALS_LAST
+        ]
         for key in [key for key in self._rows.ticks if key[1] <= now - TICKS_LAST]:
             del self._rows.ticks[key]
         return {
@@ -125,6 +127,7 @@ class MemoryUpkeep(MemorySessions, MemoryErasure):
                 if state is not OutboxState.SENT
             ),
             dead=inbox.count(InboxState.DEAD),
+            unsure=len(self._rows.unsure),
         )
 
     async def outbox_rows(

@@ -3,9 +3,12 @@
 from functools import lru_cache
 
 from bot.domain.address import Address, Sender
-from bot.domain.records import person_key
+from bot.domain.records import SignalKind, person_key
 
 REMEMBERED = 4096
+
+WHERE_WATCHED = (SignalKind.TEXT, SignalKind.SAID)
+"""Signals that are of use only to nodes where somebody looks at that place."""
 
 
 @lru_cache(maxsize=REMEMBERED)

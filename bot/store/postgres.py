@@ -5,16 +5,21 @@ from typing import Literal
 
 from bot.domain.records import Node
 from bot.errors import Transient
-from bot.ports import Listeners
+from bot.ports import Clock, Hints, Listeners
 from bot.store import statements_postgres_upkeep as say
+from bot.store.hints import NoHints
 from bot.store.postgres_erasure import PostgresErasure
 from bot.store.postgres_errors import FAILURES, explain
+from bot.store.postgres_hints import PostgresHints
 from bot.store.postgres_inbox import PostgresInbox
 from bot.store.postgres_lanes import PostgresLanes
 from bot.store.postgres_listeners import PostgresListeners
 from bot.store.postgres_migrate import check_postgres, migrate_postgres
+from bot.store.postgres_operators import PostgresOperators
 from bot.store.postgres_outbox import PostgresOutbox
+from bot.store.postgres_pool import Pool
 from bot.store.postgres_reading import PostgresReading
+from bot.store.postgres_signals import PostgresSignals
 from bot.store.postgres_turns import PostgresJournal
 from bot.store.postgres_upkeep import PostgresSessions, PostgresUpkeep
 
@@ -30,16 +35,24 @@ class PostgresStore(
     PostgresSessions,
     PostgresErasure,
     PostgresUpkeep,
+    PostgresSignals,
+    PostgresOperators,
 ):
     """Everything that is kept, in one database that several servers share.
 
     The only clock is the database's. `mode="read"` is for commands that only look: it does not
     migrate and refuses tables that are not up to date.
+
+    `pooled` says that a pooler in transaction mode stands at `url`. Nobody can be listened to
+    through it: hints go through `direct_url`, the server itself, and without one there are none.
     """
 
-    def __init__(self, url: str, *, mode: Mode = "write") -> None:
-        super().__init__(url)
+    def __init__(
+        self, url: str, *, mode: Mode = "write", pooled: bool = False, direct_url: str | None = None
+    ) -> None:
+        super().__init__(url, pooled=pooled)
         self._mode = mode
+        self._hints_url = direct_url or (None if pooled else url)
 
     async def open(self) -> None:
         """Migrate (servers that start together: one after the other), and connect.
@@ -69,3 +82,8 @@ class PostgresStore(
 
     def listeners(self, node: Callable[[], Node], tenant: str) -> Listeners:
         return PostgresListeners(self._pool, node=node, tenant=tenant)
+
+    def hints(self, clock: Clock) -> Hints:
+        if self._hints_url is None:
+            return NoHints()
+        return PostgresHints(Pool(self._hints_url).connect, clock)

@@ -7,16 +7,21 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bot.domain.conversation import ConversationId, InboundId, Step, Turn
-from bot.domain.records import Approval, Claim, Head, Node, Waiting
+from bot.domain.records import Claim, Head, Node, Waiting
 from bot.errors import Transient
-from bot.store import statements
 from bot.store import statements_postgres as say
+from bot.store import statements_postgres_claims as claims
 from bot.store.codec import decode_inbound, decode_refusal, decode_sent, decode_step, decode_turn
 from bot.store.lines import Origin
 from bot.store.postgres_pool import Row
-from bot.store.postgres_room import FRESH, PostgresRoom
-from bot.store.postgres_sql import shared
-from bot.store.reading import approval_of, conversation_of, outbox_row, session_of
+from bot.store.postgres_room import CHANNEL, FRESH, PostgresRoom
+from bot.store.reading import (
+    approval_of,
+    conversation_of,
+    open_question,
+    outbox_row,
+    session_of,
+)
 from bot.store.times import from_micros, micros_of, to_micros
 
 HEAD_LIMIT = 200
@@ -33,7 +38,7 @@ _REST = slice(15, None)
 class PostgresLanes(PostgresRoom):
     async def join(self, name: str, lease: timedelta) -> Node:
         values = {"name": name, "lease": micros_of(lease.total_seconds())}
-        ((epoch,),) = await self._pool.fetch(say.JOIN, values)
+        ((epoch,),) = await self._pool.fetch(claims.JOIN, values)
         return Node(name, epoch)
 
     async def renew(self, node: Node, lease: timedelta) -> bool:
@@ -42,7 +47,7 @@ class PostgresLanes(PostgresRoom):
         try:
             # An answer that comes later than the next renewal is due is of no use.
             async with asyncio.timeout(seconds / 3):
-                rows = await self._pool.fetch(say.RENEW, values)
+                rows = await self._pool.fetch(claims.RENEW, values)
         except TimeoutError as error:
             raise Transient("the lease could not be renewed in time") from error
         if rows and rows[0][0] - self._windows_since > FRESH:
@@ -52,19 +57,22 @@ class PostgresLanes(PostgresRoom):
 
     async def rejoin(self, node: Node, lease: timedelta) -> Node | None:
         values = {**_me(node), "lease": micros_of(lease.total_seconds())}
-        rows = await self._pool.fetch(say.REJOIN, values)
+        rows = await self._pool.fetch(claims.REJOIN, values)
         return Node(node.name, rows[0][0]) if rows else None
 
     async def leave(self, node: Node) -> None:
-        await self._pool.fetch(shared(statements.LEAVE), _me(node))
+        await self._pool.fetch(claims.LEAVE, {**_me(node), "channel": CHANNEL})
 
     async def claim(self, node: Node, limit: int) -> Sequence[Claim]:
-        rows = await self._pool.fetch(say.CLAIM, {**_me(node), "limit": limit})
+        values = {**_me(node), "limit": limit, "after": self._served}
+        rows = await self._pool.fetch(claims.CLAIM, values)
+        if rows and rows[0][3] is not None:
+            self._served = rows[0][3]
         return [self._claimed(node, row) for row in rows]
 
     async def claim_one(self, node: Node, conversation: ConversationId) -> Claim | None:
         values = {**_me(node), "conversation": conversation}
-        rows = await self._pool.fetch(say.CLAIM_ONE, values)
+        rows = await self._pool.fetch(claims.CLAIM_ONE, values)
         return self._claimed(node, rows[0]) if rows else None
 
     async def head(self, claim: Claim) -> Head:
@@ -83,7 +91,11 @@ class PostgresLanes(PostgresRoom):
             steps=_steps(turn, steps),
             waiting=waiting,
             outbox=tuple(outbox_row(one) for one in unsent or ()),
-            approval=_approval(claim, asked or (), waiting),
+            approval=open_question(
+                {one[0]: approval_of(claim.conversation, one) for one in asked or ()},
+                waiting,
+                from_micros(now),
+            ),
             slot_closes_at=_parked(closes_at, unsent or (), now),
         )
 
@@ -95,7 +107,7 @@ class PostgresLanes(PostgresRoom):
         return bool(given_back)
 
     async def wake_up_in(self) -> float | None:
-        ((rest,),) = await self._pool.fetch(say.NEXT_WAKE, {})
+        ((rest,),) = await self._pool.fetch(claims.NEXT_WAKE, {})
         return None if rest is None else max(0, rest) / 1_000_000
 
 
@@ -126,13 +138,6 @@ def _steps(turn: Turn | None, rows: Sequence[Row] | None) -> tuple[Step, ...]:
     if turn is None or not rows:
         return ()
     return tuple(decode_step(body) for id, body in rows if id == turn.id)
-
-
-def _approval(claim: Claim, rows: Sequence[Row], waiting: Sequence[Waiting]) -> Approval | None:
-    """The open question of whoever wrote first among those who were asked."""
-    asked = {row[0]: approval_of(claim.conversation, row) for row in rows}
-    answers = [asked[row.inbound.sender.id] for row in waiting if row.inbound.sender.id in asked]
-    return next(iter(answers or asked.values()), None)
 
 
 def _parked(closes_at: int | None, unsent: Sequence[Row], now: int) -> datetime | None:

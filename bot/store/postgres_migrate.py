@@ -1,7 +1,9 @@
 """Which schema a PostgreSQL database has, and the way to the newest, one node at a time."""
 
 from collections.abc import Awaitable, Callable
+from typing import Any
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import asyncpg
 
@@ -52,11 +54,13 @@ def place_of(url: str) -> str:
 async def _schema(connect: Connect) -> Schema | None:
     connection = await connect()
     try:
-        if await connection.fetchval("SELECT to_regclass('schema_version')") is None:
-            return None
-        return Schema(
-            *await connection.fetchrow("SELECT version, readable_from FROM schema_version")
-        )
+        # Behind a pooler, only what is in a transaction meets one connection of the server.
+        async with connection.transaction():
+            if await connection.fetchval("SELECT to_regclass('schema_version')") is None:
+                return None
+            return Schema(
+                *await connection.fetchrow("SELECT version, readable_from FROM schema_version")
+            )
     finally:
         await connection.close()
 
@@ -76,7 +80,12 @@ async def _upgrade(connect: Connect) -> None:
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
         upgrade(connection)
 
-    engine = create_async_engine("postgresql+asyncpg://", async_creator=connect, poolclass=NullPool)
+    def make() -> object:
+        dbapi: Any = engine.sync_engine.dialect.dbapi
+        # A pooler's connection may still know what another process has prepared on it.
+        return dbapi.connect(async_creator_fn=connect, prepared_statement_name_func=_unique)
+
+    engine = create_async_engine("postgresql+asyncpg://", creator=make, poolclass=NullPool)
     try:
         async with engine.begin() as connection:
             await connection.run_sync(run)
@@ -85,3 +94,7 @@ async def _upgrade(connect: Connect) -> None:
         raise (error.orig and error.orig.__cause__) or error from error
     finally:
         await engine.dispose()
+
+
+def _unique() -> str:
+    return f"parley_{uuid4().hex}"

@@ -61,8 +61,8 @@ class PostgresOutbox(PostgresRoom):
         values = {"conversation": row.conversation, **_key(row), "slot": slot}
         await self._pool.fetch(say.SLOT_UNUSED, values)
 
-    async def settled(self, conversation: ConversationId, inbound: InboundId) -> bool:
-        values = {"conversation": conversation, "inbound": inbound}
+    async def settled(self, conversation: ConversationId, inbound: InboundId, slot: int) -> bool:
+        values = {"conversation": conversation, "inbound": inbound, "slot": slot}
         return not await self._pool.fetch(say.STILL_WAITS, values)
 
     async def close_slot(self, slot: int) -> None:

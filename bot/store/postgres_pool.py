@@ -21,26 +21,42 @@ PATIENCE = 10.0
 
 Row = Sequence[Any]
 
-_SET_UP = """
-SELECT set_config('application_name', 'parley', false),
-  set_config('default_transaction_isolation', 'read committed', false),
+_SETTINGS = """
   -- Our statements are small; compiling them costs more than running them.
-  set_config('jit', 'off', false),
+  set_config('jit', 'off', {local}),
   -- A node that is stopped in mid-transaction must not hold a lane's row for ever.
-  set_config('idle_in_transaction_session_timeout', '10s', false),
-  set_config('lock_timeout', '10s', false),
-  set_config('statement_timeout', '60s', false),
+  set_config('idle_in_transaction_session_timeout', '10s', {local}),
+  set_config('lock_timeout', '10s', {local}),
+  set_config('statement_timeout', '60s', {local}),
   -- Accepted means stored, whatever the server's default is.
   set_config('synchronous_commit', coalesce(nullif(current_setting('synchronous_commit'), 'off'),
-    'on'), false)
+    'on'), {local})
 """
+_SET_UP = f"""
+SELECT set_config('application_name', 'parley', false),
+  set_config('default_transaction_isolation', 'read committed', false),
+  {_SETTINGS.format(local="false")}
+"""
+_BEGIN = f"""
+BEGIN ISOLATION LEVEL READ COMMITTED;
+SELECT {_SETTINGS.format(local="true")}
+"""
+"""One round trip. Behind a pooler nothing is ours for longer than a transaction."""
 
 
 class Pool:
-    """At most `most` connections; the one used last is used next."""
+    """At most `most` connections; the one used last is used next.
 
-    def __init__(self, url: str, *, most: int = MOST, patience: float = PATIENCE) -> None:
+    `pooled` is for a pooler in transaction mode (PgBouncer): two statements of ours may reach two
+    connections of the server, so nothing is prepared or set beyond a transaction, and each
+    statement is in one.
+    """
+
+    def __init__(
+        self, url: str, *, pooled: bool = False, most: int = MOST, patience: float = PATIENCE
+    ) -> None:
         self._url = url
+        self._pooled = pooled
         self._patience = patience
         self._room = asyncio.Semaphore(most)
         self._idle: list[asyncpg.Connection] = []
@@ -71,9 +87,11 @@ class Pool:
             self._url,
             timeout=self._patience,
             command_timeout=self._patience,
-            statement_cache_size=256,
+            statement_cache_size=0 if self._pooled else 256,
             max_cached_statement_lifetime=0,
         )
+        if self._pooled:
+            return connection
         try:
             await connection.fetchrow(_SET_UP)
         except BaseException:
@@ -90,7 +108,12 @@ class Pool:
         """
         connection = await self._take()
         try:
-            rows: list[Row] = await connection.fetch(query.text, *query.arguments(values))
+            rows: list[Row]
+            if self._pooled:
+                async with _begun(connection):
+                    rows = await connection.fetch(query.text, *query.arguments(values))
+            else:
+                rows = await connection.fetch(query.text, *query.arguments(values))
         except BaseException as error:
             self._give_up(connection, error)
             if isinstance(error, FAILURES):
@@ -109,7 +132,7 @@ class Pool:
         """
         connection = await self._take()
         try:
-            async with connection.transaction():
+            async with _begun(connection) if self._pooled else connection.transaction():
                 yield Transaction(connection)
         except BaseException as error:
             self._give_up(connection, error)
@@ -171,6 +194,18 @@ class Pool:
         connection.terminate()
         self._lent.discard(connection)
         self._room.release()
+
+
+@asynccontextmanager
+async def _begun(connection: asyncpg.Connection) -> AsyncIterator[None]:
+    """A transaction with its own settings; one that was cut off goes with its connection."""
+    await connection.execute(_BEGIN)
+    try:
+        yield
+    except (ParleyError, asyncpg.PostgresError):
+        await connection.execute("ROLLBACK")
+        raise
+    await connection.execute("COMMIT")
 
 
 class Transaction:

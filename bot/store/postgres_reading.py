@@ -7,7 +7,7 @@ from typing import Any
 from bot.domain.address import Address, Sender
 from bot.domain.conversation import Conversation, ConversationId
 from bot.domain.message import Message
-from bot.domain.records import Entry, OutboxRow, OutboxState, Signal, SignalKind, UsageRow
+from bot.domain.records import Entry, OutboxRow, OutboxState, UsageRow
 from bot.store import statements, statements_upkeep
 from bot.store.codec import decode_message
 from bot.store.names import parse, person_of, place_of
@@ -104,15 +104,6 @@ class PostgresReading(PostgresRoom):
             )
         ]
         return sorted(rows, key=lambda row: (row.created_at, row.turn, row.piece))[:limit]
-
-    async def signals(self, after: int, limit: int = 100) -> Sequence[Signal]:
-        values = {"after": after, "limit": limit}
-        return [
-            Signal(id, ConversationId(conversation), SignalKind(kind), body)
-            for id, conversation, kind, body in await self._pool.fetch(
-                shared(statements_upkeep.SIGNALS), values
-            )
-        ]
 
     async def get_setting(self, name: str) -> str | None:
         found = await self._pool.fetch(shared(statements_upkeep.GET_SETTING), {"which": name})

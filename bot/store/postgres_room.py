@@ -23,6 +23,10 @@ FRESH = 3_600_000_000
 """How long (µs) windows are kept at most: another node's retention takes lines away unseen."""
 
 
+CHANNEL = "parley"
+"""Where the nodes of a database hint to each other."""
+
+
 @dataclass(slots=True)
 class View:
     """What the last head of a held lane showed, so that its end needs not be read for again."""
@@ -35,11 +39,13 @@ class View:
 class PostgresRoom:
     """Each method of the store is one round trip where the promises allow it."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, pooled: bool = False) -> None:
         self._url = url
-        self._pool = Pool(url)
+        self._pool = Pool(url, pooled=pooled)
         self._windows = Windows()
         self._windows_since = 0
+        # The tenant whose lane was claimed last: the next claim begins behind it.
+        self._served = ""
         # The fence under which this node last held a lane: whoever finds it unchanged knows that
         # nobody else has written to the conversation meanwhile.
         self._fences: OrderedDict[ConversationId, int] = OrderedDict()

@@ -18,8 +18,11 @@ from bot.store.codec import (
 )
 from bot.store.lines import Line, Origin, lines_of
 from bot.store.names import person_of
+from bot.store.operating import subject_of
 from bot.store.postgres_pool import Row
 from bot.store.postgres_room import PostgresRoom, View, held, hold, plain
+from bot.store.postgres_sql import shared
+from bot.store.statements_operators import ADD_UNSURE, UNSURE
 from bot.store.times import aware, to_micros
 from bot.store.writing import outbox_rows_of, session_values
 
@@ -54,6 +57,11 @@ class PostgresJournal(PostgresRoom):
             **_ending_values(finish),
             "body": encode_turn(finish.turn),
         }
+        for unsure in finish.unsure:
+            # Beside the end, which is one statement; told once, however often that is tried.
+            what = subject_of(claim.conversation, finish.turn.id, unsure)
+            found = {"conversation": claim.conversation, "doing": UNSURE, "what": what}
+            await self._pool.fetch(shared(ADD_UNSURE), found)
         try:
             lines, now = await self._end(claim, finish, values)
         except ParleyError:

@@ -11,16 +11,18 @@ from bot.domain.records import (
     OutboxRow,
     OutboxState,
     Retention,
-    SignalKind,
     StoreHealth,
     Swept,
 )
 from bot.store import statements_postgres_upkeep as say
 from bot.store import statements_upkeep
+from bot.store.operating import REMEMBERED
 from bot.store.postgres_room import PostgresRoom, hold, plain
 from bot.store.postgres_sql import shared
 from bot.store.reading import outbox_row
 from bot.store.statements import Statement
+from bot.store.statements_operators import COUNT_UNSURE, UNSURE
+from bot.store.statements_signals import DROP_SIGNALS
 from bot.store.times import micros_of, to_micros
 
 SIGNALS_LAST = micros_of(3600)
@@ -75,9 +77,7 @@ class PostgresUpkeep(PostgresRoom):
                 "turns": turns,
                 "keys": await count(statements_upkeep.DROP_INBOX, keys)
                 + await count(statements_upkeep.DROP_OUTBOX, keys),
-                "signals": await count(
-                    statements_upkeep.DROP_SIGNALS, {"before": now - SIGNALS_LAST}
-                ),
+                "signals": await count(DROP_SIGNALS, {"before": now - SIGNALS_LAST}),
             }
 
     async def expire_outbox(self, hold: timedelta, limit: int = 1000) -> Sequence[OutboxRow]:
@@ -94,7 +94,9 @@ class PostgresUpkeep(PostgresRoom):
         unsent = await self._pool.fetch(shared(statements_upkeep.COUNT_UNSENT), {})
         counts = {str(state): int(count) for state, count in unsent}
         ((counts["dead"],),) = await self._pool.fetch(shared(statements_upkeep.COUNT_BURIED), {})
-        ((size,),) = await self._pool.fetch(say.SIZE, {})
+        ((now, size),) = await self._pool.fetch(say.SIZE, {})
+        recent = {"doing": UNSURE, "since": now - REMEMBERED}
+        ((unsure,),) = await self._pool.fetch(shared(COUNT_UNSURE), recent)
         return StoreHealth(
             waiting=waiting,
             outbox=tuple(
@@ -104,6 +106,7 @@ class PostgresUpkeep(PostgresRoom):
             ),
             dead=dead,
             size_bytes=size,
+            unsure=unsure,
         )
 
     async def outbox_retry(self, conversation: ConversationId, turn: TurnId, piece: int) -> bool:
@@ -119,12 +122,6 @@ class PostgresUpkeep(PostgresRoom):
         await self._pool.fetch(say.ADD_SETTING, values)
         ((kept,),) = await self._pool.fetch(shared(statements_upkeep.GET_SETTING), values)
         return str(kept)
-
-    async def put_signal(
-        self, conversation: ConversationId, kind: SignalKind, body: str = ""
-    ) -> None:
-        values = {"conversation": conversation, "kind": kind.value, "body": plain(body)}
-        await self._pool.fetch(say.PUT_SIGNAL, values)
 
     async def claim_tick(self, job: str, scheduled_at: datetime, node: Node) -> bool:
         values = {

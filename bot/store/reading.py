@@ -1,6 +1,6 @@
 """Rows of the databases as domain values; the order of columns is that of the statements."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +12,7 @@ from bot.domain.conversation import (
     Session,
     TurnId,
 )
-from bot.domain.records import Approval, Entry, OutboxRow, OutboxState
+from bot.domain.records import Approval, Entry, OutboxRow, OutboxState, Waiting
 from bot.store.codec import decode_inbound, decode_message, decode_outbound, decode_sent
 from bot.store.names import parse
 from bot.store.times import from_micros
@@ -74,6 +74,20 @@ def approval_of(conversation: ConversationId, row: Sequence[Any]) -> Approval:
     """From (sender, tool, arguments, expires_at)."""
     sender, tool, arguments, expires_at = row
     return Approval(conversation, sender, tool, arguments, from_micros(expires_at))
+
+
+def open_question(
+    asked: Mapping[str, Approval], waiting: Sequence[Waiting], now: datetime
+) -> Approval | None:
+    """The question that whoever wrote first among those who were asked has answered, or may.
+
+    An answer that came in time finds its question, however late it is read.
+    """
+    for row in waiting:
+        found = asked.get(row.inbound.sender.id)
+        if found is not None and found.expires_at > min(now, row.received_at):
+            return found
+    return next((found for found in asked.values() if found.expires_at > now), None)
 
 
 def entry_of(row: Sequence[Any]) -> Entry:

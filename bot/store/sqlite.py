@@ -7,7 +7,8 @@ from typing import Literal
 
 from bot.domain.records import Node
 from bot.errors import ConfigError, ParleyError, Transient
-from bot.ports import Clock, Listeners
+from bot.ports import Clock, Hints, Listeners
+from bot.store.hints import NoHints
 from bot.store.lock import Lock
 from bot.store.migrate import check_readable, migrate_sqlite
 from bot.store.sqlite_erasure import SqliteErasure
@@ -15,8 +16,10 @@ from bot.store.sqlite_file import connect_reading, create
 from bot.store.sqlite_inbox import SqliteInbox
 from bot.store.sqlite_lanes import SqliteLanes
 from bot.store.sqlite_listeners import SqliteListeners
+from bot.store.sqlite_operators import SqliteOperators
 from bot.store.sqlite_outbox import SqliteOutbox
 from bot.store.sqlite_reading import SqliteReading
+from bot.store.sqlite_signals import SqliteSignals
 from bot.store.sqlite_turns import SqliteJournal
 from bot.store.sqlite_upkeep import SqliteSessions, SqliteUpkeep
 from bot.store.statements_upkeep import TRY_WRITE
@@ -33,6 +36,8 @@ class SqliteStore(
     SqliteSessions,
     SqliteErasure,
     SqliteUpkeep,
+    SqliteSignals,
+    SqliteOperators,
 ):
     """Everything that is kept, in one file beside its lock.
 
@@ -81,6 +86,9 @@ class SqliteStore(
 
     def listeners(self, node: Callable[[], Node], tenant: str) -> Listeners:
         return SqliteListeners(self._writer, self._clock, node=node, tenant=tenant)
+
+    def hints(self, clock: Clock) -> Hints:
+        return NoHints()
 
     def _open_file(self) -> None:
         if self._mode == "write":

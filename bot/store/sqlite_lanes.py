@@ -1,7 +1,7 @@
 """Leases, claims and the head of a lane on SQLite."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,9 +11,16 @@ from bot.domain.records import Approval, Claim, Head, Node, OutboxRow, Waiting
 from bot.errors import Fenced
 from bot.store import statements
 from bot.store.codec import decode_inbound, decode_refusal, decode_sent, decode_step, decode_turn
-from bot.store.reading import approval_of, conversation_of, outbox_row, session_of
-from bot.store.sqlite_room import SqliteRoom, held
+from bot.store.reading import (
+    approval_of,
+    conversation_of,
+    open_question,
+    outbox_row,
+    session_of,
+)
+from bot.store.sqlite_room import Rows, SqliteRoom, held
 from bot.store.times import from_micros, micros_of, to_micros
+from bot.store.turns import in_turn
 
 HEAD_LIMIT = 200
 """The most waiting messages that one look at a lane reads."""
@@ -71,9 +78,10 @@ class SqliteLanes(SqliteRoom):
             values = {**_me(node), "now": now, "limit": limit}
             if not db.execute(statements.IS_ALIVE, values).fetchall():
                 return []
-            due = self._abandoned(db, values) + db.execute(statements.DUE, values).fetchall()
+            found = self._abandoned(db, {**values, "limit": (limit + 1) // 2})
+            found += self._due(db, {**values, "limit": limit - len(found)})
             claims = []
-            for (conversation,) in due[:limit]:
+            for (conversation,) in found:
                 taken = {**_me(node), "conversation": conversation}
                 ((fence,),) = db.execute(statements.TAKE_LANE, taken).fetchall()
                 claims.append(Claim(conversation, node, fence))
@@ -128,11 +136,26 @@ class SqliteLanes(SqliteRoom):
         return await self._writer.run(write)
 
     async def wake_up_in(self) -> float | None:
-        ((wake_at,),) = self._read(statements.NEXT_WAKE, {})
-        return None if wake_at is None else max(0, wake_at - self._now()) / 1_000_000
+        times = [wake_at for _, wake_at in _tenants(self._read)]
+        return max(0, min(times) - self._now()) / 1_000_000 if times else None
+
+    def _due(self, db: sqlite3.Connection, values: dict[str, Any]) -> list[Any]:
+        """Lanes whose time has come: tenants take turns."""
+        waiting = {}
+        for tenant, wake_at in _tenants(lambda *asked: db.execute(*asked).fetchall()):
+            if wake_at <= values["now"]:
+                where = {**values, "tenant": tenant}
+                waiting[tenant] = db.execute(statements.DUE, where).fetchall()
+        taken = in_turn(waiting, values["limit"], self._served)
+        if taken:
+            self._served = taken[-1][0]
+        return [row for _, row in taken]
 
     def _abandoned(self, db: sqlite3.Connection, values: dict[str, Any]) -> list[Any]:
-        """Lanes whose holder died: whether or not anything woke them, something was begun."""
+        """Lanes whose holder died: whether or not anything woke them, something was begun.
+
+        They get half of the seats: what waits need not wait for all of them.
+        """
         if values["now"] - self._abandoned_at < _ABANDONED_EVERY:
             return []
         self._abandoned_at = values["now"]
@@ -166,15 +189,17 @@ class SqliteLanes(SqliteRoom):
         )
 
     def _approval(self, claim: Claim, waiting: Sequence[Waiting], now: int) -> Approval | None:
-        """The open question of whoever wrote first among those who were asked."""
-        found = self._read(
-            statements.HEAD_APPROVALS, {"conversation": claim.conversation, "now": now}
-        )
+        found = self._read(statements.HEAD_APPROVALS, {"conversation": claim.conversation})
         asked = {row[0]: approval_of(claim.conversation, row) for row in found}
-        answers = [
-            asked[row.inbound.sender.id] for row in waiting if row.inbound.sender.id in asked
-        ]
-        return next(iter(answers or asked.values()), None)
+        return open_question(asked, waiting, from_micros(now))
+
+
+def _tenants(ask: Callable[[str, Mapping[str, Any]], Rows]) -> Iterator[tuple[str, int]]:
+    """Tenants that have a free lane which will wake, and when its first one does."""
+    tenant = ""
+    while found := ask(statements.NEXT_TENANT, {"tenant": tenant}):
+        tenant, wake_at = found[0]
+        yield tenant, wake_at
 
 
 def _me(node: Node) -> dict[str, Any]:

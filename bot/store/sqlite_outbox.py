@@ -107,8 +107,8 @@ class SqliteOutbox(SqliteRoom):
         }
         await self._writer.run(lambda db: db.execute(statements.SLOT_UNUSED, values))
 
-    async def settled(self, conversation: ConversationId, inbound: InboundId) -> bool:
-        values = {"conversation": conversation, "which": inbound}
+    async def settled(self, conversation: ConversationId, inbound: InboundId, slot: int) -> bool:
+        values = {"conversation": conversation, "which": inbound, "via": slot}
         return not self._read(statements.STILL_WAITS, values)
 
     async def close_slot(self, slot: int) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from bot.domain.address import Address, Sender
 from bot.domain.conversation import Conversation, ConversationId
 from bot.domain.message import Message
-from bot.domain.records import Entry, OutboxRow, OutboxState, Signal, SignalKind, UsageRow
+from bot.domain.records import Entry, OutboxRow, OutboxState, UsageRow
 from bot.store import statements, statements_upkeep
 from bot.store.codec import decode_message
 from bot.store.names import parse, person_of, place_of
@@ -104,13 +104,6 @@ class SqliteReading(SqliteRoom):
 
         rows = await self._scan(look)
         return sorted(rows, key=lambda row: (row.created_at, row.turn, row.piece))[:limit]
-
-    async def signals(self, after: int, limit: int = 100) -> Sequence[Signal]:
-        found = self._read(statements_upkeep.SIGNALS, {"after": after, "limit": limit})
-        return [
-            Signal(id, ConversationId(conversation), SignalKind(kind), body)
-            for id, conversation, kind, body in found
-        ]
 
     async def get_setting(self, name: str) -> str | None:
         found = self._read(statements_upkeep.GET_SETTING, {"which": name})

@@ -56,6 +56,8 @@ class SqliteRoom:
         self._writer = Writer(lambda: connect(path), rolled_back=self._homes.clear)
         self._reader: sqlite3.Connection | None = None
         self._abandoned_at = 0
+        # The tenant whose lane was claimed last: the next claim begins behind it.
+        self._served = ""
 
     def _now(self) -> int:
         return to_micros(self._clock.now())

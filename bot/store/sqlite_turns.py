@@ -19,7 +19,9 @@ from bot.store.codec import (
 )
 from bot.store.lines import Line, Origin, lines_of
 from bot.store.names import person_of
+from bot.store.operating import subject_of
 from bot.store.sqlite_room import Owner, SqliteRoom, holding, owner
+from bot.store.statements_operators import ADD_UNSURE, UNSURE
 from bot.store.times import aware, to_micros
 from bot.store.writing import outbox_rows_of, session_values
 
@@ -152,6 +154,10 @@ class _Ending:
                 "expires_at": to_micros(approval.expires_at),
             }
             writes.append((statements.PUT_APPROVAL, values))
+        for unsure in self._finish.unsure:
+            what = subject_of(self._claim.conversation, self._finish.turn.id, unsure)
+            found = {"conversation": where["conversation"], "doing": UNSURE, "what": what}
+            writes.append((ADD_UNSURE, {**found, "now": self._now}))
         return writes
 
 

@@ -13,14 +13,16 @@ from bot.domain.records import (
     OutboxRow,
     OutboxState,
     Retention,
-    SignalKind,
     StoreHealth,
     Swept,
 )
 from bot.store import statements_upkeep as say
+from bot.store.operating import REMEMBERED
 from bot.store.reading import outbox_row
 from bot.store.sqlite_room import SqliteRoom, owner
-from bot.store.statements import DROP_TEXTS, LIMIT, WAKE_AT, sql
+from bot.store.statements import LIMIT, WAKE_AT, sql
+from bot.store.statements_operators import COUNT_UNSURE, UNSURE
+from bot.store.statements_signals import DROP_SIGNALS
 from bot.store.times import micros_of, to_micros
 
 SIGNALS_LAST = micros_of(3600)
@@ -101,7 +103,7 @@ class SqliteUpkeep(SqliteRoom):
                 "turns": len(turns),
                 "keys": db.execute(say.DROP_INBOX, keys).rowcount
                 + db.execute(say.DROP_OUTBOX, keys).rowcount,
-                "signals": db.execute(say.DROP_SIGNALS, {"before": now - SIGNALS_LAST}).rowcount,
+                "signals": db.execute(DROP_SIGNALS, {"before": now - SIGNALS_LAST}).rowcount,
             }
 
         counts = await self._writer.run(write)
@@ -141,6 +143,8 @@ class SqliteUpkeep(SqliteRoom):
             ((dead,),) = db.execute(say.COUNT_DEAD).fetchall()
             counts = dict(db.execute(say.COUNT_UNSENT).fetchall())
             ((counts["dead"],),) = db.execute(say.COUNT_BURIED).fetchall()
+            recent = {"doing": UNSURE, "since": self._now() - REMEMBERED}
+            ((unsure,),) = db.execute(COUNT_UNSURE, recent).fetchall()
             ((pages,),) = db.execute("PRAGMA page_count").fetchall()
             ((size,),) = db.execute("PRAGMA page_size").fetchall()
             return StoreHealth(
@@ -152,6 +156,7 @@ class SqliteUpkeep(SqliteRoom):
                 ),
                 dead=dead,
                 size_bytes=pages * size,
+                unsure=unsure,
             )
 
         return await self._scan(look)
@@ -178,23 +183,6 @@ class SqliteUpkeep(SqliteRoom):
             return str(kept)
 
         return await self._writer.run(write)
-
-    async def put_signal(
-        self, conversation: ConversationId, kind: SignalKind, body: str = ""
-    ) -> None:
-        now = self._now()
-
-        def write(db: sqlite3.Connection) -> None:
-            where = {"conversation": conversation}
-            if kind is SignalKind.TEXT:
-                # Only the newest text of a turn is of use.
-                db.execute(DROP_TEXTS, where)
-            for tenant, shard in db.execute(say.OWNER_OF, where).fetchall():
-                signal = {"kind": kind.value, "body": body, "created_at": now}
-                place = {"conversation_id": conversation, "tenant": tenant, "shard": shard}
-                db.execute(say.ADD_SIGNAL, {**place, **signal})
-
-        await self._writer.run(write)
 
     async def claim_tick(self, job: str, scheduled_at: datetime, node: Node) -> bool:
         at = to_micros(scheduled_at)

@@ -188,9 +188,16 @@ _TAKEN = {
 }
 DUE = sql(
     select(lane.c.conversation_id)
-    .where(_FREE, lane.c.wake_at <= NOW)
+    .where(_FREE, lane.c.tenant == bindparam("tenant"), lane.c.wake_at <= NOW)
     .order_by(lane.c.wake_at)
     .limit(LIMIT)
+)
+# From one tenant to the next by the index, with the first time at which a lane of its wakes.
+NEXT_TENANT = sql(
+    select(lane.c.tenant, lane.c.wake_at)
+    .where(_FREE, lane.c.tenant > bindparam("tenant"))
+    .order_by(lane.c.tenant, lane.c.wake_at)
+    .limit(literal_column("1"))
 )
 ABANDONED = sql(
     select(lane.c.conversation_id).where(lane.c.node.is_not(None), not_(_HOLDER_LIVES)).limit(LIMIT)
@@ -211,7 +218,6 @@ CLAIM_ONE = sql(
     .values(_TAKEN)
     .returning(lane.c.fence)
 )
-NEXT_WAKE = sql(select(func.min(lane.c.wake_at)).where(_FREE))
 
 HELD = and_(
     lane.c.conversation_id == HERE,
@@ -334,7 +340,7 @@ HEAD_OUTBOX = sql(
 )
 HEAD_APPROVALS = sql(
     select(approval.c.sender, approval.c.tool, approval.c.arguments, approval.c.expires_at)
-    .where(approval.c.conversation_id == HERE, approval.c.expires_at > NOW)
+    .where(approval.c.conversation_id == HERE)
     .order_by(approval.c.expires_at)
 )
 
@@ -492,6 +498,15 @@ STILL_WAITS = sql(
         inbox.c.conversation_id == HERE,
         inbox.c.id == bindparam("which"),
         inbox.c.state == literal_column("0"),
+    )
+    .union_all(
+        select(literal_column("1"))
+        .select_from(outbox)
+        .where(
+            outbox.c.conversation_id == HERE,
+            outbox.c.state == _state("sending"),
+            outbox.c.slot.is_distinct_from(bindparam("via")),
+        )
     )
 )
 SLOT_UNKNOWN = sql(update(outbox).where(_VIA).values(**_UNSLOTTED))

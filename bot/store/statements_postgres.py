@@ -124,97 +124,7 @@ FOR NO KEY UPDATE
 """
 )
 
-# ---- leases and claims -------------------------------------------------------------------
-
-JOIN = query(
-    """
-INSERT INTO node (name, epoch, alive_until) VALUES (:name, 1, <now> + :lease::bigint)
-ON CONFLICT (name) DO UPDATE SET epoch = node.epoch + 1, alive_until = excluded.alive_until
-RETURNING epoch
-"""
-)
-RENEW = query(
-    """
-UPDATE node SET alive_until = <now> + :lease::bigint
-WHERE name = :node AND epoch = :holder AND alive_until > <now>
-RETURNING <now>
-"""
-)
-
-REJOIN = query(
-    """
-UPDATE node SET epoch = epoch + 1, alive_until = <now> + :lease::bigint
-WHERE name = :node AND epoch = :holder
-RETURNING epoch
-"""
-)
-
-# A fence is never used twice, not even when a crash of the database took back a claim that
-# nobody had waited for: it is at least the time. `left_behind` are lanes of dead nodes and of
-# former epochs: whether or not anything woke them, something was begun there.
-CLAIM = query(
-    """
-WITH <clock>,
-me AS MATERIALIZED (
-  SELECT FROM node
-  WHERE name = :node AND epoch = :holder AND alive_until > (SELECT now FROM clock)
-),
-left_behind AS MATERIALIZED (
-  SELECT l.conversation_id, l.fence, l.wake_at FROM node n
-  JOIN lane l ON l.node = n.name AND l.epoch < n.epoch
-    + CASE WHEN n.alive_until <= (SELECT now FROM clock) THEN 1 ELSE 0 END
-  WHERE EXISTS (SELECT FROM me)
-  LIMIT :limit
-  FOR NO KEY UPDATE OF l SKIP LOCKED
-),
-due AS MATERIALIZED (
-  SELECT conversation_id, fence, wake_at FROM lane
-  WHERE node IS NULL AND wake_at IS NOT NULL AND wake_at <= (SELECT now FROM clock)
-    AND EXISTS (SELECT FROM me)
-  ORDER BY wake_at
-  LIMIT greatest(0, :limit - (SELECT count(*) FROM left_behind))
-  FOR NO KEY UPDATE SKIP LOCKED
-),
-found AS MATERIALIZED (
-  SELECT conversation_id, fence, wake_at FROM left_behind
-  UNION ALL SELECT conversation_id, fence, wake_at FROM due
-),
-taken AS (
-  UPDATE lane SET node = :node, epoch = :holder, wake_at = NULL,
-    fence = greatest(lane.fence + 1, (SELECT now FROM clock))
-  -- Not a join: how many are found is not known to the planner, which would read all lanes.
-  WHERE conversation_id = ANY (ARRAY(SELECT conversation_id FROM found))
-  RETURNING conversation_id, fence
-)
-SELECT taken.conversation_id, taken.fence, found.fence, <hasty>
-FROM taken JOIN found ON found.conversation_id = taken.conversation_id
-ORDER BY found.wake_at NULLS FIRST
-""",
-    **PARTS,
-)
-CLAIM_ONE = query(
-    """
-WITH <clock>,
-found AS MATERIALIZED (
-  SELECT conversation_id, fence FROM lane
-  WHERE conversation_id = :conversation
-    AND EXISTS (
-      SELECT FROM node
-      WHERE name = :node AND epoch = :holder AND alive_until > (SELECT now FROM clock))
-    AND CASE WHEN lane.node IS NULL THEN wake_at <= (SELECT now FROM clock)
-      ELSE NOT EXISTS (
-        SELECT FROM node
-        WHERE name = lane.node AND node.epoch = lane.epoch
-          AND alive_until > (SELECT now FROM clock)) END
-  FOR NO KEY UPDATE SKIP LOCKED
-)
-UPDATE lane SET node = :node, epoch = :holder, wake_at = NULL,
-  fence = greatest(lane.fence + 1, (SELECT now FROM clock))
-FROM found WHERE lane.conversation_id = found.conversation_id
-RETURNING lane.conversation_id, lane.fence, found.fence, <hasty>
-""",
-    **PARTS,
-)
+# ---- the hold of a lane -------------------------------------------------------------------
 
 # Waited for: a release that a crash of the database took back would leave the lane to a node
 # that lives and does not know.
@@ -230,9 +140,6 @@ RETURNING node IS NULL
     **PARTS,
 )
 FREE_NOW = query("UPDATE lane SET node = NULL, epoch = NULL, wake_at = <now> WHERE <mine>", **PARTS)
-NEXT_WAKE = query(
-    "SELECT min(wake_at) - <now> FROM lane WHERE node IS NULL AND wake_at IS NOT NULL"
-)
 HOLD = query("WITH <held> SELECT tenant, shard FROM held", **PARTS)
 LOCK_LANE = query("SELECT FROM lane WHERE conversation_id = :conversation FOR UPDATE")
 
@@ -255,7 +162,7 @@ SELECT c.id, c.tenant, c.address, c.adapter, c.audience, c.attended_by, c.epoch,
       attempts, repeats, draft, sent, error, slot_closes_at) ORDER BY turn, piece)
     FROM outbox WHERE conversation_id = c.id AND state IN <unsent>),
   (SELECT array_agg(row(sender, tool, arguments, expires_at) ORDER BY expires_at)
-    FROM approval WHERE conversation_id = c.id AND expires_at > <now>)
+    FROM approval WHERE conversation_id = c.id)
 FROM lane l
 JOIN conversation c ON c.id = l.conversation_id
 LEFT JOIN LATERAL (

@@ -268,7 +268,12 @@ WHERE <row> AND o.slot = :slot AND o.state = 'sending'
     **_OUTBOX,
 )
 STILL_WAITS = query(
-    "SELECT FROM inbox WHERE conversation_id = :conversation AND id = :inbound AND state = 0"
+    """
+SELECT FROM inbox WHERE conversation_id = :conversation AND id = :inbound AND state = 0
+UNION ALL
+SELECT FROM outbox
+WHERE conversation_id = :conversation AND state = 'sending' AND slot IS DISTINCT FROM :slot
+"""
 )
 SLOT_UNKNOWN = query(
     """

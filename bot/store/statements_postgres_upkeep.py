@@ -123,9 +123,9 @@ WHERE node IS NULL AND wake_at IS NULL AND conversation_id IN (
 RETURNING 1
 """
 )
-SIZE = query("SELECT pg_database_size(current_database())")
+SIZE = query("SELECT <now>, pg_database_size(current_database())")
 
-# ---- listeners, ticks, signals, settings -------------------------------------------------
+# ---- listeners, ticks, settings -------------------------------------------------
 
 # A holder asks again and again: what is its own already is not written again.
 HOLD_LISTENER = query(
@@ -162,17 +162,6 @@ WHERE tick.done_at IS NULL AND NOT EXISTS (
   SELECT FROM node
   WHERE node.name = tick.node AND node.epoch = tick.epoch AND alive_until > <now>)
 RETURNING 1
-"""
-)
-# Only the newest text of a turn is of use.
-PUT_SIGNAL = query(
-    """
-WITH older AS (
-  DELETE FROM signal WHERE conversation_id = :conversation AND kind = 'text' AND :kind = 'text'
-)
-INSERT INTO signal (conversation_id, tenant, shard, kind, body, created_at)
-SELECT id, tenant, shard, :kind, :body, <now> FROM conversation WHERE id = :conversation
-RETURNING set_config('synchronous_commit', 'off', true)
 """
 )
 ADD_SETTING = query(

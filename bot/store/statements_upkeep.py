@@ -38,7 +38,6 @@ from bot.store.statements import (
     conversation,
     excluded,
     inbox,
-    insert,
     lane,
     message,
     node,
@@ -355,7 +354,6 @@ FORGET_SUMMARIES = sql(
     )
     .values(summary=_NULL)
 )
-DROP_SIGNALS = sql(delete(signal).where(signal.c.created_at <= BEFORE))
 DROP_TICKS = sql(delete(tick).where(tick.c.scheduled_at <= BEFORE))
 DROP_SLOTS = sql(delete(slot).where(slot.c.closes_at <= BEFORE))
 DROP_QUESTIONS = sql(delete(approval).where(approval.c.expires_at <= BEFORE))
@@ -441,7 +439,7 @@ COUNT_BURIED = sql(
     select(func.count()).select_from(outbox).where(outbox.c.state == literal_column("'dead'"))
 )
 
-# ---- listeners, ticks, signals, settings -------------------------------------------------
+# ---- listeners, ticks, settings -------------------------------------------------
 
 _HOLDER_LIVES = exists().where(
     node.c.name == listener.c.node,
@@ -480,14 +478,6 @@ TICK_DONE = sql(
     update(tick)
     .where(tick.c.job == bindparam("which"), tick.c.scheduled_at == bindparam("at"))
     .values(done_at=NOW)
-)
-ADD_SIGNAL = insert(signal)
-OWNER_OF = sql(select(conversation.c.tenant, conversation.c.shard).where(conversation.c.id == HERE))
-SIGNALS = sql(
-    select(signal.c.id, signal.c.conversation_id, signal.c.kind, signal.c.body)
-    .where(signal.c.id > bindparam("after"))
-    .order_by(signal.c.id)
-    .limit(LIMIT)
 )
 GET_SETTING = sql(select(setting.c.value).where(setting.c.name == bindparam("which")))
 ADD_SETTING = sql(insert_into(setting).on_conflict_do_nothing(), ["name", "value"])

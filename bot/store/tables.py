@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 from sqlmodel import Field, SQLModel
 
-VERSION = 1
+VERSION = 2
 """Of the schema that this code writes; the newest migration has the same number."""
 
 READABLE_FROM = 1
@@ -182,7 +182,7 @@ class LaneRow(Owned, table=True):
     __tablename__: ClassVar[str] = "lane"
     __table_args__ = (
         PrimaryKeyConstraint("conversation_id"),
-        _where("ix_lane_due", "wake_at", where="node IS NULL AND wake_at IS NOT NULL"),
+        _where("ix_lane_due", "tenant", "wake_at", where="node IS NULL AND wake_at IS NOT NULL"),
         _where("ix_lane_held", "node", "epoch", where="node IS NOT NULL"),
         _CLUSTERED,
     )

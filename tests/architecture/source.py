@@ -56,10 +56,15 @@ def tracked() -> tuple[str, ...]:
 def sources(*patterns: str) -> tuple[Source, ...]:
     """The Python files whose path matches one of the patterns."""
     return tuple(
-        Source(name, ast.parse((ROOT / name).read_text(encoding="utf-8"), name))
+        _source(name)
         for name in tracked()
         if name.endswith(".py") and any(fnmatch(name, pattern) for pattern in patterns)
     )
+
+
+@cache
+def _source(name: str) -> Source:
+    return Source(name, ast.parse((ROOT / name).read_text(encoding="utf-8"), name))
 
 
 def texts() -> Iterator[tuple[str, str]]:

@@ -7,16 +7,23 @@ import pytest
 
 from tests.contracts.worlds import World, kinds, memory_world, sqlite_world
 
-MARKS = {"postgres": [pytest.mark.postgres]}
+MARKS = {
+    "postgres": [pytest.mark.postgres],
+    # The same again, through a pooler in transaction mode.
+    "pooled": [pytest.mark.postgres, pytest.mark.pgbouncer, pytest.mark.slow],
+}
 
 
-@pytest.fixture(params=[pytest.param(kind, marks=MARKS.get(kind, [])) for kind in kinds()])
+@pytest.fixture(
+    params=[pytest.param(kind, marks=MARKS.get(kind, [])) for kind in [*kinds(), "pooled"]]
+)
 async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[World]:
-    if request.param == "postgres":
+    if request.param in {"postgres", "pooled"}:
         from tests.contracts.postgres_world import postgres_world  # noqa: PLC0415
 
         server = request.getfixturevalue("postgres_server")
-        async with postgres_world(server) as found:
+        pooler = request.getfixturevalue("pooler") if request.param == "pooled" else None
+        async with postgres_world(server, pooler) as found:
             yield found
         return
     make = {"memory": memory_world, "sqlite": sqlite_world}[request.param]

@@ -9,8 +9,9 @@ import asyncpg
 
 from bot.ports import Store
 from bot.store.postgres import PostgresStore
-from bot.store.tables import Row
+from bot.store.tables import Row, SchemaRow
 from tests.contracts.worlds import World
+from tests.pgbouncer import Pooler
 from tests.postgres import Server
 
 TEMPLATE = "prepared"
@@ -31,14 +32,37 @@ async def prepared(server: Server) -> str:
     return await server.create(template=TEMPLATE)
 
 
+async def emptied(url: str, *, cut: bool) -> None:
+    """Take every row but the schema's away; `cut` ends the connections of others as well."""
+    connection = await asyncpg.connect(url, ssl=False, timeout=30)
+    try:
+        if cut:
+            # A test may have left a connection in the middle of something.
+            await connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        tables = (name for name in Row.metadata.tables if name != SchemaRow.__tablename__)
+        await connection.execute(";".join(f'DELETE FROM "{name}"' for name in tables))
+        await connection.execute(
+            "SELECT setval(seqrelid::regclass, seqstart, false) FROM pg_sequence"
+        )
+    finally:
+        await connection.close(timeout=10)
+
+
 @asynccontextmanager
-async def postgres_world(server: Server) -> AsyncIterator[World]:
-    url = await prepared(server)
-    stores = [PostgresStore(url)]
-    await stores[0].open()
+async def postgres_world(server: Server, pooler: Pooler | None = None) -> AsyncIterator[World]:
+    """`pooler` stands between the stores and the server."""
+    spare = server.spare if pooler is None else pooler.spare
+    url = spare.pop() if spare else await prepared(server)
+    stores: list[PostgresStore] = []
 
     async def another() -> Store:
-        store = PostgresStore(url)
+        if pooler is None:
+            store = PostgresStore(url)
+        else:
+            store = PostgresStore(pooler.url(url), pooled=True, direct_url=url)
         stores.append(store)
         await store.open()
         return store
@@ -51,11 +75,13 @@ async def postgres_world(server: Server) -> AsyncIterator[World]:
             await connection.close(timeout=10)
 
     try:
-        yield World(stores[0], age, lambda: datetime.now(UTC), another)
+        yield World(await another(), age, lambda: datetime.now(UTC), another)
     finally:
         for store in stores:
             await store.close()
-        await server.drop(url)
+        # A pooler would go on to lend the connections that were ended.
+        await emptied(url, cut=pooler is None)
+        spare.append(url)
 
 
 async def waits_for_a_lock(connection: asyncpg.Connection) -> None:

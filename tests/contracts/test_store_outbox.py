@@ -164,10 +164,16 @@ async def test_a_slot_takes_the_oldest_piece_and_reports_it(world: World) -> Non
     again = await world.store.accept(world.inbound(), HERE, open_for=timedelta(seconds=5))
     assert again.slot is not None
     assert await world.store.take_for_slot(accepted.conversation, again.slot, closes_at) is None
+    # It may still come back to whoever waits for it; whoever took it waits for nothing.
+    assert [
+        await world.store.settled(accepted.conversation, accepted.inbound, slot)
+        for slot in (accepted.slot, again.slot)
+    ] == [True, False]
     await world.store.slot_replied(row, accepted.slot, Sent("r1"))
     second = await world.store.take_for_slot(accepted.conversation, again.slot, closes_at)
     assert second is not None
     assert second.piece == 1
+    assert await world.store.settled(accepted.conversation, accepted.inbound, again.slot)
     await world.store.close_slot(again.slot)
     await world.store.close_slot(accepted.slot)
     parked = (await world.store.head(claim)).slot_closes_at
@@ -183,11 +189,11 @@ async def test_one_slot_takes_several_pieces_in_order_and_gives_back_what_it_did
         world.inbound(), HERE, open_for=timedelta(seconds=5), node=node
     )
     assert accepted.slot is not None
-    assert not await world.store.settled(accepted.conversation, accepted.inbound)
+    assert not await world.store.settled(accepted.conversation, accepted.inbound, accepted.slot)
     claim = await world.store.claim_one(node, accepted.conversation)
     assert claim is not None
     await world.answered(claim, pieces=3)
-    assert await world.store.settled(accepted.conversation, accepted.inbound)
+    assert await world.store.settled(accepted.conversation, accepted.inbound, accepted.slot)
     closes_at = (await world.store.head(claim)).slot_closes_at
     assert closes_at is not None
     taken = [

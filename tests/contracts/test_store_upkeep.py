@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from bot.domain.message import Kind, Sent, Text
-from bot.domain.records import OutboxState, Retention, SignalKind
+from bot.domain.records import OutboxState, Retention
 from bot.errors import Fenced
 from tests.contracts.worlds import ANN, BOB, CHAT, LEASE, OTHER_CHAT, World
 
@@ -156,27 +156,6 @@ async def test_a_firing_of_the_schedule_runs_on_one_node(world: World) -> None:
     await world.store.tick_done("sweep", at)
     await world.store.leave(two)
     assert not await world.store.claim_tick("sweep", at, await world.node("three"))
-
-
-async def test_signals_are_read_in_order_from_where_a_node_stopped(world: World) -> None:
-    accepted = await world.accept()
-    where = accepted.conversation
-    await world.store.put_signal(where, SignalKind.STOP)
-    await world.store.put_signal(where, SignalKind.WATCHER, "web")
-    first, second = await world.store.signals(0)
-    assert (first.kind, second.kind, second.body) == (SignalKind.STOP, SignalKind.WATCHER, "web")
-    assert await world.store.signals(first.id) == [second]
-    assert await world.store.signals(second.id) == []
-    assert len(await world.store.signals(0, limit=1)) == 1
-
-
-async def test_only_the_newest_text_of_a_turn_is_kept_and_gone_with_its_end(world: World) -> None:
-    claim = await world.claimed()
-    for text in ("a", "ab", "abc"):
-        await world.store.put_signal(claim.conversation, SignalKind.TEXT, text)
-    assert [signal.body for signal in await world.store.signals(0)] == ["abc"]
-    await world.answered(claim)
-    assert await world.store.signals(0) == []
 
 
 async def test_the_first_value_of_a_setting_stays(world: World) -> None:

@@ -29,6 +29,7 @@ from bot.domain.model import Delta, Finished, Reason, Request, TextDelta, ToolCa
 from bot.domain.records import Placement
 from bot.engine.audience import Audience
 from bot.engine.outbox import AmbiguousPolicy
+from bot.engine.signalling import Signalling
 from bot.engine.taking import Limits
 from bot.ports import Store
 from bot.store.codec import JsonCodec
@@ -121,6 +122,7 @@ class ListDraft:
     shown: list[str] = field(default_factory=list)
     activities: list[Activity] = field(default_factory=list)
     abandoned: bool = False
+    left: bool = False
 
     async def show(self, text: str, activities: Sequence[Activity] = ()) -> None:
         self.shown.append(text)
@@ -132,6 +134,9 @@ class ListDraft:
 
     async def abandon(self) -> None:
         self.abandoned = True
+
+    def leave(self) -> None:
+        self.left = True
 
 
 class ListPlatform:
@@ -231,7 +236,9 @@ class House:
         tools: Sequence[Tool] = (),
         rules: Rules = RULES,
         audience: Mapping[str, Any] | None = None,
+        among_others: bool = False,
     ) -> None:
+        """`among_others`: this is one of several nodes over the same rows."""
         self.model = model
         self.clock = clock or FakeClock()
         self.store = store or MemoryStore(self.clock)
@@ -249,6 +256,11 @@ class House:
             window_messages=changes.get("window_messages", 50),
             window_tokens=changes.get("window_tokens", 8000),
         )
+        self.signalling = (
+            Signalling(self.store, node=rules.node, clock=self.clock, observer=self.observer)
+            if among_others
+            else None
+        )
         self.engine: Engine = build_engine(
             store=self.store,
             codec=JsonCodec(),
@@ -259,6 +271,7 @@ class House:
             clock=self.clock,
             observer=self.observer,
             http=http,
+            signalling=self.signalling,
         )
         self.receive = self.engine.intake(Placement("default", self.platform.name, ""))
         self._count = 0
@@ -292,11 +305,13 @@ class House:
         """Run until the block ends; the node is killed then, not drained."""
         await self.engine.runner.join()
         running = asyncio.ensure_future(self.engine.runner.run())
+        signalling = asyncio.ensure_future(self.engine.signal())
         try:
             yield self
         finally:
             running.cancel()
-            await asyncio.wait([running])
+            signalling.cancel()
+            await asyncio.wait([running, signalling])
 
     async def has_sent(self, count: int) -> list[str]:
         """The texts, once there are so many."""

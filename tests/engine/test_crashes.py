@@ -21,10 +21,15 @@ class Faulty(MemoryStore):
     def __init__(self, clock: FakeClock) -> None:
         super().__init__(clock)
         self.faults: dict[str, list[Exception | None]] = {}
+        self.stands_in: dict[str, list[Any]] = {}
 
     def __getattribute__(self, name: str) -> Any:
         found = super().__getattribute__(name)
-        if name.startswith("_") or name == "faults" or not self.faults.get(name):
+        if name.startswith("_") or name in {"faults", "stands_in"}:
+            return found
+        if self.stands_in.get(name):
+            return self.stands_in[name].pop(0)
+        if not self.faults.get(name):
             return found
 
         async def failing(*args: Any, **kwargs: Any) -> Any:

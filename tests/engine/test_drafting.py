@@ -26,6 +26,7 @@ class Easel:
         self.errors: list[Exception] = []
         self.gate = asyncio.Event()
         self.gate.set()
+        self.is_sure = True
         self.drafting = Drafting(
             platform=self.platform,
             name="list",
@@ -34,6 +35,7 @@ class Easel:
             reply_to=None,
             resume=resume,
             gate=self._wait,
+            sure=lambda: self.is_sure,
             record=self._record,
             clock=self.clock,
             observer=self.observer,
@@ -217,3 +219,29 @@ async def test_a_draft_is_not_shown_twice_when_the_answer_to_its_end_is_lost() -
         assert await house.has_sent(1) == ["Hello"]
         assert {draft.sent for draft in platform.drafts} == {Sent("d1")}
         assert house.observer.named("send_failed")[0]["outcome"] == "transient"
+
+
+async def test_a_draft_is_told_when_its_turn_goes_on_without_this_node() -> None:
+    ends, goes_on = Gate("half"), Gate("half")
+    house = House(ScriptedModel(ends, goes_on), platform=ListPlatform(drafts="fading"))
+    async with house.open():
+        await house.say("one")
+        await until(lambda: house.platform.drafts and house.platform.drafts[0].shown)
+        ends.let_go.set()
+        await house.has_sent(1)
+        await house.say("two")
+        await until(lambda: house.platform.drafts[1:] and house.platform.drafts[1].shown)
+    assert [draft.left for draft in house.platform.drafts] == [False, True]
+
+
+async def test_nothing_is_shown_while_another_node_may_have_the_turn() -> None:
+    async with Easel().open() as easel:
+        easel.drafting.show("first", ())
+        await until(lambda: easel.platform.drafts and easel.draft.shown == ["first"])
+        easel.is_sure = False
+        easel.drafting.show("stale", ())
+        await until(lambda: easel.clock.sleepers)
+        assert easel.draft.shown == ["first"]
+        easel.is_sure = True
+        easel.clock.advance(1.0)
+        await until(lambda: easel.draft.shown == ["first", "stale"])

@@ -58,7 +58,7 @@ async def test_a_server_that_is_full_or_stopping_takes_nothing() -> None:
     house = House(ScriptedModel())
     async with house.open():
         door = house.engine.door
-        full = replace(door, full=lambda: True)
+        full = replace(door, waiting=lambda: door.node_limit)
         for refusing in (full, replace(door, draining=lambda: True)):
             house.receive._door = refusing
             with pytest.raises(Transient):

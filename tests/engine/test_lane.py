@@ -13,7 +13,7 @@ from bot.domain.records import OutboxState
 from bot.engine.outbox import AmbiguousPolicy
 from bot.engine.taking import Limits
 from tests.engine.house import RULES, Gate, House, ListPlatform, ScriptedModel, calls, says
-from tests.fakes import until
+from tests.fakes import FakeClock, until
 
 
 async def test_a_message_is_answered() -> None:
@@ -276,6 +276,16 @@ async def test_a_turn_that_crashed_takes_its_draft_up_again_and_replays_finished
     assert again.observer.named("turn_started")[0]["attempt"] == 2
 
 
+async def begun(gate: Gate, clock: FakeClock) -> None:
+    """Let time pass until it is: a third run waits for those that may have ended the process."""
+
+    def reached() -> bool:
+        clock.advance(0.1)
+        return gate.reached.is_set()
+
+    await until(reached)
+
+
 async def test_the_third_crash_with_a_message_in_flight_gives_it_up() -> None:
     model = ScriptedModel(*(gates := [Gate(), Gate(), Gate()]))
     house = House(model)
@@ -286,8 +296,7 @@ async def test_the_third_crash_with_a_message_in_flight_gives_it_up() -> None:
     for gate in gates[1:]:
         house = House(model, store=store, clock=clock, platform=platform)
         async with house.open():
-            async with asyncio.timeout(5):
-                await gate.reached.wait()
+            await begun(gate, clock)
     house = House(model, store=store, clock=clock, platform=platform)
     async with house.open():
         assert "gave up" in (await house.has_sent(1))[0]

@@ -201,5 +201,5 @@ async def test_the_gate_opens_when_everything_has_left_or_is_gone() -> None:
     await counter.delivery.all_left()
     counter.delivery.add([piece(1)])
     assert not counter.delivery._left.is_set()
-    counter.delivery.refresh((), None)
+    counter.delivery.refresh(CONVERSATION, (), None)
     await counter.delivery.all_left()

@@ -45,6 +45,16 @@ async def test_a_node_that_slept_longer_than_its_lease_begins_its_turns_again() 
         assert (await house.has_sent(2))[1] == "you said: and now?"
 
 
+async def test_a_node_that_slept_is_not_sure_of_its_lanes_until_it_has_asked() -> None:
+    async with House(ScriptedModel()).open() as house:
+        await until(lambda: house.clock.sleepers)
+        seen = [house.engine.runner.sure]
+        house.clock.advance(LEASE * 2 / 3)
+        seen.append(house.engine.runner.sure)
+        await until(lambda: house.engine.runner.sure)
+        assert seen == [True, False]
+
+
 async def test_a_database_that_is_away_for_longer_than_the_lease_is_waited_for() -> None:
     clock = FakeClock()
     store = AwayStore(clock)

@@ -3,7 +3,7 @@
 import asyncio
 from datetime import timedelta
 
-from bot import Held, Outbound, Receipt, Sent
+from bot import Ambiguous, Held, Outbound, Receipt, Sent
 from bot.domain.records import OutboxState
 from tests.engine.house import Gate, House, ScriptedModel, says
 from tests.fakes import FakeClock, until
@@ -40,6 +40,19 @@ async def test_what_was_held_back_and_the_new_answer_leave_in_one_request() -> N
         await receipt.replied(Sent())
         assert await house.store.outbox_rows(list(OutboxState)[:2]) == []
         assert house.platform.sent == []
+
+
+async def test_what_may_have_been_shown_is_marked_in_a_later_request_as_well() -> None:
+    house = House(ScriptedModel(says("the old answer")))
+    house.platform.faults = [Ambiguous("lost"), Held("it may not")]
+    async with house.open():
+        await house.say("first")
+        await until(lambda: len(house.observer.named("send_failed")) == 2)
+        receipt = await house.receive(house.said("second"), timedelta(seconds=5))
+        old = await replied(receipt, house.clock)
+        assert old is not None
+        assert old.text == "(sent again) the old answer"
+        await receipt.replied(Sent())
 
 
 async def test_a_piece_that_was_not_used_waits_for_the_next_request_unmarked() -> None:

@@ -10,6 +10,7 @@ from bot.domain.message import ToolResult
 from bot.domain.model import Delta, Finished, Reason, Request, TextDelta
 from bot.store.memory import MemoryStore
 from tests.engine.house import RULES, Gate, House, ListPlatform, ScriptedModel, calls, says
+from tests.engine.test_lane import begun
 from tests.fakes import FakeClock, until
 
 
@@ -254,7 +255,7 @@ async def test_tokens_of_a_turn_that_failed_unexpectedly_and_of_one_given_up_are
         async with house.open():
             if number == 0:
                 await house.say("poison")
-            await gate.reached.wait()
+            await begun(gate, house.clock)
     house = House(model, tools=[look], store=house.store, clock=house.clock)
     async with house.open():
         assert "gave up" in (await house.has_sent(1))[0]

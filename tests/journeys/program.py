@@ -111,6 +111,13 @@ class Program:
         """SIGTERM; its exit code."""
         return await self._end(signal.SIGTERM)
 
+    async def ended(self) -> int:
+        """Wait until it has ended by itself; its exit code."""
+        assert self._process is not None, "it has not been started"
+        async with asyncio.timeout(START):
+            await self._process.wait()
+        return await self._end(signal.SIGKILL)
+
     async def _end(self, how: signal.Signals) -> int:
         process = self._process
         if process is None:
@@ -167,6 +174,13 @@ def telegram_config(
         "stream": "off",
         "base_url": telegram.url,
     } | changes.pop("bot", {})
+    return program_config(model, {"telegram": adapter}, database=database, **changes)
+
+
+def program_config(
+    model: ModelPeer, adapters: Mapping[str, Any], *, database: str, **changes: Any
+) -> dict[str, Any]:
+    """These adapters, one model, two plugins, on a port that is known before the start."""
     port = free_port()
     return {
         "server": {"port": port, "public_url": f"http://127.0.0.1:{port}"},
@@ -179,6 +193,6 @@ def telegram_config(
                 "base_url": model.base_url,
             }
         },
-        "adapters": {"telegram": adapter},
+        "adapters": dict(adapters),
         "plugins": [{"use": "plugins.clock"}, {"use": "plugins.calculator"}],
     } | changes

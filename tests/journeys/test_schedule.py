@@ -4,6 +4,8 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from bot import Held, Transient
 from bot.store.sqlite import SqliteStore
 from tests.fakes import FakeClock, until
@@ -56,6 +58,7 @@ async def opened(folder: Path, clock: FakeClock) -> SqliteStore:
     return store
 
 
+@pytest.mark.slow
 async def test_a_dialogue_has_the_same_prompts_with_the_schedule_and_without(
     tmp_path: Path,
 ) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from adapters.slack import Settings as SlackSettings
 from adapters.telegram import Settings as TelegramSettings
 from adapters.web import Settings as WebSettings
 from bot.config import (
@@ -22,6 +23,8 @@ TESTS = Path(__file__).parents[1]
 TALK, ANSWER = "journeys/test_settings_talk.py", "journeys/test_settings_answer.py"
 SERVER, TELEGRAM = "journeys/test_settings_server.py", "adapters/telegram"
 MODEL = "models/test_openai.py"
+SLACK, CHECK = "journeys/test_slack.py", "journeys/test_check_slack.py"
+MENTION = "test_a_mention_is_answered_in_its_thread_which_goes_on_without_our_name"
 
 SHOWN_BY = {
     "server.host": f"{SERVER}::test_host_port_public_url_token_secret_and_node",
@@ -35,12 +38,17 @@ SHOWN_BY = {
     "database.url": "journeys/test_telegram.py::"
     "test_a_group_mention_through_the_webhook_is_answered_in_the_group",
     "database.lease": f"{SERVER}::test_database_lease",
+    "database.pooler": "journeys/test_nodes.py::"
+    "test_a_node_that_is_killed_in_the_model_call_is_followed_by_the_other",
+    "database.direct_url": "store/test_postgres_pooled.py::"
+    "test_hints_take_the_direct_way_and_without_one_there_are_none",
     "locale": f"{TALK}::test_locale",
     "log.format": f"{SERVER}::test_log_format",
     "log.level": f"{SERVER}::test_log_level",
     "intake.max_age": f"{TALK}::test_intake_max_age",
     "intake.max_size": f"{TALK}::test_intake_max_size",
     "intake.lane_limit": f"{TALK}::test_intake_lane_limit",
+    "intake.node_limit": f"{TALK}::test_intake_node_limit",
     "intake.while_busy": f"{TALK}::test_intake_while_busy",
     "intake.gather": f"{TALK}::test_intake_gather",
     "session.idle": f"{TALK}::test_session_idle",
@@ -76,6 +84,7 @@ SHOWN_BY = {
     "audiences.*.max_steps": f"{ANSWER}::test_audiences_limits",
     "audiences.*.deadline": f"{ANSWER}::test_audiences_limits",
     "audiences.*.session": f"{TALK}::test_session_idle",
+    "audiences.*.window": f"{ANSWER}::test_audiences_window",
     "operators.*.sender": f"{ANSWER}::test_operators_sender",
     "operators.*.roles": f"{ANSWER}::test_operators_roles",
     "adapters.*.use": f"{ANSWER}::test_adapters_use",
@@ -83,6 +92,13 @@ SHOWN_BY = {
     "adapters.*.audience": f"{ANSWER}::test_audiences_persona_model_and_tools",
     "adapters.*.session": f"{TALK}::test_session_idle",
     "plugins.*.use": f"{ANSWER}::test_plugins_use",
+    "plugins.*.optional": "journeys/test_bad_plugins.py::test_an_optional_one_is_left_out_loudly",
+    "adapters.slack.mode": f"{SLACK}::{MENTION}",
+    "adapters.slack.bot_token": f"{CHECK}::test_it_says_what_is_wrong_and_what_to_do",
+    "adapters.slack.app_token": f"{CHECK}::test_it_says_what_is_wrong_and_what_to_do",
+    "adapters.slack.signing_secret": f"{CHECK}::"
+    "test_a_signing_secret_of_another_app_is_told_by_what_was_turned_away",
+    "adapters.slack.base_url": f"{SLACK}::{MENTION}",
     "adapters.telegram.mode": "journeys/test_telegram.py::test_private_chat_through_polling",
     "adapters.telegram.token": "journeys/test_canaries.py::"
     "test_nothing_secret_and_nothing_said_is_logged_or_shown",
@@ -103,6 +119,10 @@ GROUPS: Mapping[str, tuple[type[Section], ...]] = {
 }
 # The keys of a platform that section 9 of the design names; the rest are its own adapter's.
 OF_ADAPTERS: Mapping[str, tuple[type[Section], tuple[str, ...]]] = {
+    "slack": (
+        SlackSettings,
+        ("mode", "bot_token", "app_token", "signing_secret", "base_url"),
+    ),
     "telegram": (TelegramSettings, ("mode", "token", "webhook_secret", "stream", "base_url")),
     "web": (WebSettings, ("public",)),
 }

@@ -153,6 +153,7 @@ async def test_answer_max_steps(tmp_path: Path, max_steps: int, words: str) -> N
         assert words in await house.ask("think hard")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("deadline", "words"), [("120s", "at last"), ("1s", "longer than")])
 async def test_answer_deadline(tmp_path: Path, deadline: str, words: str) -> None:
     let_go = asyncio.Event()
@@ -199,6 +200,19 @@ async def test_audiences_limits(tmp_path: Path) -> None:
         assert "several steps" in await house.ask("think hard")
         one.key = "another"
         assert await house.ask("who are you?") == "I am the second"
+
+
+@pytest.mark.parametrize(
+    ("window", "told"), [(None, 6), ({"messages": 2}, 4), ({"tokens": 100}, 2)]
+)
+async def test_audiences_window(tmp_path: Path, window: dict[str, int] | None, told: int) -> None:
+    counting = by_words({"now": lambda asked: Answer(text=str(len(asked.messages)))}, echo())
+    guests = {} if window is None else {"window": window}
+    config: dict[str, Any] = {**GUESTS, "audiences": {"guests": guests}}
+    async with ModelPeer(counting) as model, inside(tmp_path, model, **config) as house:
+        for _ in range(2):
+            await house.ask("a long story " * 100)
+        assert await house.ask("and now?") == str(told)
 
 
 @pytest.mark.parametrize(

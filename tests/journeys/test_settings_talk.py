@@ -12,7 +12,7 @@ from bot.domain.records import OutboxState
 from tests.fakes import until
 from tests.journeys.inside import BOB, inside
 from tests.peers.model import ModelPeer
-from tests.peers.model_answers import Answer, Asked, echo, in_turn
+from tests.peers.model_answers import Answer, Asked, by_words, echo, in_turn
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
 
@@ -63,6 +63,25 @@ async def test_intake_lane_limit(tmp_path: Path, limit: int, busy: int) -> None:
         texts = await house.has_sent(1 + busy)
         assert len([text for text in texts if "too much waiting" in text]) == busy
         assert f"You said: {'two' if busy else 'three'}" in texts[-1]
+
+
+@pytest.mark.parametrize(("limit", "taken"), [(1, False), (2, True)])
+async def test_intake_node_limit(tmp_path: Path, limit: int, taken: bool) -> None:
+    let_go = asyncio.Event()
+    script = by_words({"slow": Answer(text="slowly", waits={0: let_go})}, echo())
+    async with (
+        ModelPeer(script) as model,
+        inside(tmp_path, model, intake={"node_limit": limit}) as house,
+    ):
+        await house.say("a slow one")
+        await model.wait_for(lambda: model.open)
+        if taken:
+            await house.say("me too", chat="another")
+        else:
+            with pytest.raises(Transient):
+                await house.say("me too", chat="another")
+        let_go.set()
+        assert len(await house.has_sent(1 + taken)) == 1 + taken
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Telegram over the real wire: webhook and polling, duplicates, tools, stop, restart."""
+"""Telegram over the real wire: webhook and polling, duplicates, tools, stop."""
 
 import asyncio
 import io
@@ -131,28 +131,6 @@ async def test_two_senders_in_a_group_have_their_own_rights(tmp_path: Path) -> N
         await telegram.wait_for(lambda: len(telegram.texts(GROUP)) == 2)
         assert "closed for good" in telegram.texts(GROUP)[1]
         assert model.asked[0].tools == []
-
-
-async def test_a_message_accepted_before_a_restart_is_answered_after_it(
-    tmp_path: Path, database: str
-) -> None:
-    async with TelegramPeer() as telegram, ModelPeer(echo()) as model:
-        config = telegram_config(telegram, model, database=database)
-        program = Program(tmp_path, config)
-        await program.start(fault="store.accept:after")
-        telegram.push(telegram.updates.text("do not lose me"))
-        await program.at_fault()
-        await program.kill()
-        await program.start()
-        try:
-            await telegram.wait_for(lambda: telegram.texts(ANN))
-            assert "do not lose me" in telegram.texts(ANN)[0]
-            after = telegram.updates.text("still there?")
-            telegram.push(after)
-            await telegram.wait_for(lambda: len(telegram.texts(ANN)) >= 2)
-            assert len(telegram.texts(ANN)) == 2
-        finally:
-            await program.kill()
 
 
 async def test_bad_requests_are_refused_and_nothing_is_stored(tmp_path: Path) -> None:

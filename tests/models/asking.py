@@ -19,7 +19,7 @@ from bot.domain.model import (
 )
 from bot.models.closing import closing
 from bot.models.openai import OpenAIModel, OpenAIOptions
-from bot.ports import Model
+from bot.ports import Clock, Model
 from tests.fakes import EPOCH, FakeClock
 
 TOOL = ToolSpec(
@@ -84,10 +84,12 @@ def end_of(deltas: Sequence[Delta]) -> Finished:
 
 
 @asynccontextmanager
-async def speaking_to(base_url: str | None, **options: Any) -> AsyncIterator[OpenAIModel]:
+async def speaking_to(
+    base_url: str | None, clock: Clock | None = None, **options: Any
+) -> AsyncIterator[OpenAIModel]:
     """A model on a stand-in, closed afterwards."""
     settings = {"name": "main", "model": "peer-model", "api_key": "sk-test", **options}
-    model = OpenAIModel(OpenAIOptions(base_url=base_url, **settings), FakeClock())
+    model = OpenAIModel(OpenAIOptions(base_url=base_url, **settings), clock or FakeClock())
     try:
         yield model
     finally:

@@ -1,6 +1,7 @@
 """The OpenAI wire against a model peer: dialects, flaws, budgets, and a connection that closes."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -284,14 +285,23 @@ async def test_keep_alive_comments_are_no_sign_of_life() -> None:
             await collect(model, asking())
 
 
-async def test_total_bounds_a_call_below_the_deadline() -> None:
-    async with (
-        ModelPeer() as peer,
-        speaking_to(peer.base_url, total=timedelta(milliseconds=50)) as model,
-    ):
+@BOTH
+async def test_a_call_that_another_model_waits_behind_ends_before_the_deadline(
+    watched: bool,
+) -> None:
+    async with ModelPeer() as peer, speaking_to(peer.base_url) as model:
         peer.faults.plan(faults.hang())
-        with pytest.raises(Transient, match="no answer in time"):
-            await collect(model, asking(watched=False))
+        begin_by = EPOCH + timedelta(milliseconds=50)
+        with pytest.raises(Transient, match="in time"):
+            await collect(model, replace(asking(watched=watched), begin_by=begin_by))
+
+
+async def test_an_answer_that_has_begun_has_until_the_deadline() -> None:
+    slow = Answer(text=words(9), chunks=6, pace=0.1)
+    async with ModelPeer(always(slow)) as peer, speaking_to(peer.base_url) as model:
+        begin_by = EPOCH + timedelta(milliseconds=300)
+        deltas = await collect(model, replace(asking(), begin_by=begin_by))
+    assert end_of(deltas).reason is Reason.STOP
 
 
 async def test_closing_a_stream_closes_its_connection_within_100_ms() -> None:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import aiohttp
 import msgspec
 
+PeerName = Literal["telegram", "slack", "wechat", "model"]
 ROOT = Path(__file__).parents[2]
 
 
@@ -45,12 +46,17 @@ class Remote:
 
 
 @asynccontextmanager
-async def running(
-    peer: Literal["telegram", "model"], *options: str, log: Path | None = None
-) -> AsyncIterator[Remote]:
+async def running(peer: PeerName, *options: str, log: Path | None = None) -> AsyncIterator[Remote]:
     """Start a peer and stop it at the end; it also stops when this process dies."""
     logged = () if log is None else ("--log", str(log))
-    command = (sys.executable, "-m", "tests.peers", peer, *logged, *options)
+    async with started("-m", "tests.peers", peer, *logged, *options) as remote:
+        yield remote
+
+
+@asynccontextmanager
+async def started(*words: str) -> AsyncIterator[Remote]:
+    """Any peer that is a Python program of its own, with these words."""
+    command = (sys.executable, *words)
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdin=pipe, stdout=pipe)
     assert process.stdin is not None

@@ -11,12 +11,12 @@ from urllib.parse import parse_qsl
 import msgspec
 from aiohttp import web
 
-from tests.peers.faults import Fault, Faults, holds
+from tests.peers.faults import Fault, Faults
 from tests.peers.log import Json, Log
 from tests.peers.server import Exchange, Peer, Reply
+from tests.peers.slack_control import ORDERS, obey
 from tests.peers.slack_delivery import Answer, Courier, Redelivery
 from tests.peers.slack_events import ANN, BO, DIRECT, GENERAL, OTHERS, PRIVATE, RANDOM, Events
-from tests.peers.slack_faults import FAULTS
 from tests.peers.slack_methods import Methods
 from tests.peers.slack_rules import SCOPES, Refusal, Tiers
 from tests.peers.slack_sockets import Sockets
@@ -39,6 +39,7 @@ class SlackPeer(Peer):
 
     Payloads go to the sockets that are open, or to `courier.url` once that is set. `echo` sends
     the bot its own messages back, as Slack does. `now` is the time that ids and signatures tell.
+    `strict=False` knows every chat that somebody names, for drivers that build events elsewhere.
     """
 
     name = "slack"
@@ -55,6 +56,7 @@ class SlackPeer(Peer):
         tiers: Tiers | None = None,
         redelivery: Redelivery | None = None,
         echo: bool = True,
+        strict: bool = True,
         now: Callable[[], float] = time.time,
         log: Log | None = None,
         port: int = 0,
@@ -79,7 +81,7 @@ class SlackPeer(Peer):
         }
         self.scopes = set(scopes.split())
         self.app_scopes = set(app_scopes.split())
-        self.channels = Channels(now)
+        self.channels = Channels(now, strict=strict)
         redelivery = redelivery or Redelivery()
         self.courier = Courier(self.log, signing_secret, now, redelivery)
         self.sockets = Sockets(self.log, self.bot["app_id"], redelivery)
@@ -232,25 +234,9 @@ class SlackPeer(Peer):
 
     async def control(self, path: str, body: Json) -> object:
         """For a driver in another process: faults, what is said, what is on the screens."""
-        match path:
-            case "faults":
-                fault = FAULTS[body["name"]](**body.get("args", {}))
-                when = holds(body["match"]) if "match" in body else None
-                times = body.get("times", 1)
-                self.faults.plan(fault, method=body.get("method"), when=when, times=times)
-            case "aim":
-                self.courier.url = body["url"]
-            case "push":
-                self.push(*body["bodies"])
-            case "say":
-                return self.say(**body)
-            case "texts":
-                return self.texts(body["channel"], body.get("thread"))
-            case "disconnect":
-                await self.sockets.disconnect(body.get("reason", "refresh_requested"))
-            case _:
-                return await super().control(path, body)
-        return True
+        if path in ORDERS:
+            return await obey(self, path, body)
+        return await super().control(path, body)
 
     def _reply(self, method: str, token: str, params: Json) -> Reply:
         try:

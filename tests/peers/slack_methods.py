@@ -54,7 +54,7 @@ class Methods:
         text, blocks, markdown = check_content(params)
         metadata = check_metadata(params)
         thread = params.get("thread_ts")
-        if thread is not None and thread not in channel.messages:
+        if thread is not None and thread not in channel.messages and self._channels.strict:
             raise Refusal("thread_not_found")
         self._limit("chat.postMessage", channel)
         shown = Shown(

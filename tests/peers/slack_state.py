@@ -8,6 +8,7 @@ from tests.peers.log import Json
 from tests.peers.slack_rules import Refusal
 
 Kind = Literal["channel", "group", "im", "mpim"]
+_KINDS: Mapping[str, Kind] = {"C": "channel", "G": "group", "D": "im"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +100,14 @@ class Channel:
 
 
 class Channels:
-    """Every channel of the workspace. A chat that nobody introduced does not exist."""
+    """Every channel of the workspace. A chat that nobody introduced does not exist.
 
-    def __init__(self, now: Any) -> None:
+    Not so with `strict=False`: it is there as soon as somebody names it, the bot in it.
+    """
+
+    def __init__(self, now: Any, *, strict: bool = True) -> None:
         self._channels: dict[str, Channel] = {}
+        self.strict = strict
         self._now = now
         self._last = 0
 
@@ -112,7 +117,10 @@ class Channels:
 
     def get(self, id: str) -> Channel | None:
         """The channel, if it is known."""
-        return self._channels.get(id)
+        channel = self._channels.get(id)
+        if channel is None and not self.strict and id[:1] in _KINDS:
+            channel = self.add(Channel(id, _KINDS[id[0]]))
+        return channel
 
     def ts(self) -> str:
         """A message's id: a time, and never the same twice."""
@@ -122,7 +130,7 @@ class Channels:
 
     def visible(self, params: Mapping[str, Any]) -> Channel:
         """The channel of a call, if the bot can see it."""
-        channel = self._channels.get(str(params.get("channel", "")))
+        channel = self.get(str(params.get("channel", "")))
         if channel is None or (not channel.joined and channel.kind != "channel"):
             raise Refusal("channel_not_found")
         return channel

@@ -208,6 +208,10 @@ class TelegramPeer(Peer):
                 when = holds(body["match"]) if "match" in body else None
                 times = body.get("times", 1)
                 self.faults.plan(fault, method=body.get("method"), when=when, times=times)
+            case "waiting":
+                return self.faults.waiting
+            case "clear":
+                self.faults.clear()
             case "push":
                 self.push(*body["updates"])
             case "texts":

@@ -22,6 +22,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from tests.fakes import until
 from tests.peers.faults import cut, garbage, hang, page
 from tests.peers.log import Json, Log
+from tests.peers.process import running
 from tests.peers.slack import APP_TOKEN, BOT, SIGNING_SECRET, SlackPeer
 from tests.peers.slack_delivery import Redelivery
 from tests.peers.slack_events import ANN, DIRECT, GENERAL, OTHERS, RANDOM
@@ -395,3 +396,21 @@ async def test_the_log_has_every_call_and_its_outcome(tmp_path: Path) -> None:
         await client.chat_postMessage(channel=GENERAL, text="x")
     entries = [msgspec.json.decode(line) for line in file.read_bytes().splitlines()]
     assert [entry["kind"] for entry in entries] == ["request", "shown", "outcome"]
+
+
+@pytest.mark.slow
+async def test_a_driver_in_another_process_says_reads_and_cuts() -> None:
+    async with running("slack", "--bot-token", "xoxb-other", "--no-echo") as remote:
+        said = await remote.tell("say", text="hi", channel="D0NEW")
+        assert said["event"]["channel"] == "D0NEW"
+        headers = {"Authorization": "Bearer xoxb-other"}
+        body = {"channel": "D0NEW", "text": "hello"}
+        url = f"{remote.url}/api/chat.postMessage"
+        async with remote.session.post(url, json=body, headers=headers) as answer:
+            assert (await answer.json())["ok"]
+        assert await remote.tell("texts", channel="D0NEW") == ["hello"]
+        assert await remote.tell("sockets") == {"open": 0, "opened": 0}
+        await remote.tell("revoke")
+        async with remote.session.post(url, json=body, headers=headers) as answer:
+            assert (await answer.json())["error"] == "token_revoked"
+        assert "shown" in [entry["kind"] for entry in await remote.log()]

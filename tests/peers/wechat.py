@@ -51,6 +51,10 @@ class WeChatPeer(Peer):
     def __init__(
         self,
         *,
+        app_id: str = APP_ID,
+        secret: str = SECRET,
+        token: str = TOKEN,
+        aes_key: str = AES_KEY,
         patience: float = 5.0,
         may_send: bool = True,
         mode: str = "safe",
@@ -62,8 +66,8 @@ class WeChatPeer(Peer):
         super().__init__(log=log, port=port, keep=keep)
         self.faults: Faults[Fault] = Faults()
         self.people = People(self.log, may_send=may_send)
-        self.tokens = Tokens(APP_ID, SECRET, self.people.now)
-        console = Console(TOKEN, AES_KEY, APP_ID, ORIGINAL_ID, mode)
+        self.tokens = Tokens(app_id, secret, self.people.now)
+        console = Console(token, aes_key, app_id, ORIGINAL_ID, mode)
         self.courier = Courier(self.log, self.people, console, patience)
         if epoch is not None:
             self.courier.epoch = epoch  # type: ignore[method-assign]  # the time it lives in

@@ -74,13 +74,15 @@ class Courier:
     """Carries events to the account's server. `patience` is in seconds of the wall clock.
 
     `fresh` says whether each try is signed anew; nobody outside knows which it is, so a correct
-    server takes both.
+    server takes both. `paced`: a try that fails at once is followed by the next only when its
+    patience would have been over, so that a server can be started again in between.
     """
 
     def __init__(self, log: Log, people: People, console: Console, patience: float) -> None:
         self.console = console
         self.patience = patience
         self.fresh = True
+        self.paced = False
         self.urls: Sequence[str] = ()
         self.skew = 0
         self._log = log
@@ -137,6 +139,8 @@ class Courier:
             attempt = await self.post(request, event.name)
             done.attempts.append(attempt)
             if attempt.status == 0 or attempt.status >= 500:
+                if self.paced and number < 2:
+                    await asyncio.sleep(max(0.0, self.patience - attempt.seconds))
                 continue
             self._take(event, attempt, done)
             return done

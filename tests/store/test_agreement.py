@@ -13,13 +13,14 @@ from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from bot.domain.address import Sender
+from bot.domain.address import Address, Sender
 from bot.domain.conversation import ConversationId, Ending, Step, StepKind
 from bot.domain.message import Inbound, Kind, Message, Role, Sent, Text
 from bot.domain.records import (
     Approval,
     Claim,
     IdleRule,
+    NewSignal,
     Node,
     OutboxRow,
     OutboxState,
@@ -304,10 +305,10 @@ class Agreement(RuleBasedStateMachine):
         else:
             self.both(lambda store: store.outbox_drop(conversation, turn, piece))
 
-    @rule(conversation=conversations, kind=st.sampled_from(SignalKind))
-    def signal(self, conversation: ConversationId, kind: SignalKind) -> None:
-        if self.runner.run(_known(self.memory, conversation)):
-            self.both(lambda store: store.put_signal(conversation, kind, "body"))
+    @rule(address=addresses, kind=st.sampled_from(SignalKind))
+    def signal(self, address: Address, kind: SignalKind) -> None:
+        new = NewSignal(kind, "default", address, "body")
+        self.both(lambda store: store.put_signals([new, new]))
 
     # ---- what must always be so --------------------------------------------------------
 
@@ -316,7 +317,8 @@ class Agreement(RuleBasedStateMachine):
         self.both(lambda store: _said(store, sender))
         self.both(_health)
         self.both(_outbox)
-        self.both(lambda store: store.signals(0))
+        self.both(lambda store: store.signals(0, shards=range(256)))
+        self.both(lambda store: store.signals_before(timedelta(days=1)))
 
     # ---- what must always be so --------------------------------------------------------
 
@@ -354,10 +356,6 @@ async def _health(store: Store) -> Any:
 
 async def _outbox(store: Store) -> Any:
     return {repr(row) for row in await store.outbox_rows(list(OutboxState), 1000)}
-
-
-async def _known(store: MemoryStore, conversation: ConversationId) -> bool:
-    return conversation in store._rows.conversations
 
 
 def _about(address: Any) -> list[Ask]:

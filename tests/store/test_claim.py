@@ -1,7 +1,7 @@
 """Claiming a lane and reading what waits in it are two statements; one would answer twice."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 
 import asyncpg
@@ -12,8 +12,8 @@ from bot.domain.conversation import ConversationId
 from bot.domain.records import Claim, Head, Node
 from bot.ports import Store
 from bot.store.postgres import PostgresStore
-from bot.store.postgres_sql import Query, query
-from bot.store.statements_postgres import CLAIM
+from bot.store.postgres_sql import Query
+from bot.store.statements_postgres_claims import CLAIM
 from tests.contracts.postgres_world import postgres_world, waits_for_a_lock
 from tests.contracts.worlds import HERE, LEASE, World
 from tests.postgres import Server
@@ -23,22 +23,17 @@ pytestmark = pytest.mark.postgres
 GATE = 77
 """An advisory lock; a statement that waits for it has its snapshot already."""
 
-JOINED = query(
-    """
-WITH due AS MATERIALIZED (
-  SELECT conversation_id FROM lane
-  WHERE node IS NULL AND wake_at <= <now>
-  ORDER BY wake_at LIMIT :limit
-  FOR NO KEY UPDATE SKIP LOCKED
+WAITING = "SELECT array_agg(id ORDER BY id) FROM inbox WHERE state = 0 AND conversation_id = "
+JOINED = replace(
+    CLAIM,
+    text=CLAIM.text.replace(
+        "SELECT taken.conversation_id, taken.fence,",
+        f"SELECT taken.conversation_id, taken.fence, ({WAITING} taken.conversation_id),",
+    ),
 )
-UPDATE lane SET node = :node, epoch = :holder, wake_at = NULL, fence = lane.fence + 1
-FROM due WHERE lane.conversation_id = due.conversation_id
-RETURNING lane.conversation_id, lane.fence, (
-  SELECT array_agg(id ORDER BY id) FROM inbox
-  WHERE inbox.conversation_id = lane.conversation_id AND state = 0)
-"""
-)
-"""What must never be written: the claim together with the head."""
+"""What must never be written: our own claim, and in the same statement what waits in the lane."""
+
+Shown = Callable[[World, Node, asyncpg.Record], Awaitable[list[int]]]
 
 
 @pytest.fixture
@@ -52,17 +47,37 @@ def store_of(world: World) -> PostgresStore:
     return world.store
 
 
+async def read_with_the_claim(world: World, node: Node, row: asyncpg.Record) -> list[int]:
+    """The head as the one statement shows it."""
+    return list(row[2])
+
+
+async def read_after_the_claim(world: World, node: Node, row: asyncpg.Record) -> list[int]:
+    """The head as a second statement shows it: what the store does."""
+    head = await world.store.head(Claim(ConversationId(row[0]), node, row[1]))
+    return [waiting.id for waiting in head.waiting]
+
+
+async def hands_out_only_what_waits(world: World, statement: Query, shown: Shown) -> None:
+    """The rule: whatever happens between snapshot and lock, nothing finished is handed out."""
+    await world.accept(world.inbound("first"))
+    second = await world.accept(world.inbound("second"))
+    slow = await world.node("slow")
+    (row,) = await gated(world, statement, slow)
+    assert await shown(world, slow, row) == [second.inbound]
+
+
 async def gated(world: World, statement: Query, node: Node) -> list[asyncpg.Record]:
     """Run a claim that stands still between its snapshot and its first row.
 
     Meanwhile another node takes the lane, finishes the older message and gives the lane back.
     """
     pool = store_of(world)._pool
-    text = statement.text.replace(
-        "WITH", f"WITH gate AS MATERIALIZED (SELECT pg_advisory_xact_lock({GATE})),", 1
-    ).replace("FROM lane\n  WHERE", "FROM lane\n  WHERE (SELECT count(*) FROM gate) = 1 AND", 1)
+    gate = f"gate AS MATERIALIZED (SELECT pg_advisory_xact_lock({GATE})),"
+    text = statement.text.replace("RECURSIVE", f"RECURSIVE {gate}", 1)
+    text = text.replace("FROM shares, LATERAL (", "FROM shares, gate, LATERAL (", 1)
     assert text.count("gate") == 2
-    values = {"node": node.name, "holder": node.epoch, "limit": 10}
+    values = {"node": node.name, "holder": node.epoch, "limit": 10, "after": ""}
     keeper, claimer = await pool.connect(), await pool.connect()
     try:
         await keeper.execute("SELECT pg_advisory_lock($1)", GATE)
@@ -87,20 +102,14 @@ async def finish_the_first(world: World) -> None:
     assert await world.store.release(claim, wake_at=head.now - LEASE)
 
 
-async def test_a_claim_that_reads_the_head_too_hands_out_a_finished_message(world: World) -> None:
-    first = await world.accept(world.inbound("first"))
-    second = await world.accept(world.inbound("second"))
-    (row,) = await gated(world, JOINED, await world.node("slow"))
-    assert row[2] == [first.inbound, second.inbound]
-
-
 async def test_a_head_read_after_the_claim_holds_only_what_still_waits(world: World) -> None:
-    await world.accept(world.inbound("first"))
-    second = await world.accept(world.inbound("second"))
-    slow = await world.node("slow")
-    (row,) = await gated(world, CLAIM, slow)
-    head = await world.store.head(Claim(ConversationId(row[0]), slow, row[1]))
-    assert [waiting.id for waiting in head.waiting] == [second.inbound]
+    await hands_out_only_what_waits(world, CLAIM, read_after_the_claim)
+
+
+async def test_a_claim_that_reads_the_head_too_breaks_that_rule(world: World) -> None:
+    assert JOINED.text != CLAIM.text
+    with pytest.raises(AssertionError, match=r"assert \[\d+, \d+\] == \[\d+\]"):
+        await hands_out_only_what_waits(world, JOINED, read_with_the_claim)
 
 
 async def test_many_claimers_answer_everything_once_and_in_order(world: World) -> None:

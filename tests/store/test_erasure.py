@@ -7,10 +7,11 @@ from pathlib import Path
 
 from bot.domain.conversation import Step, StepKind
 from bot.domain.message import Kind, Sent
-from bot.domain.records import Approval, Claim, SignalKind
+from bot.domain.records import Approval, Claim, NewSignal, SignalKind
 from tests.contracts.worlds import ANN, BOB, CHAT, World, sqlite_world
 
 MARKER = "xyzzy-marker-plugh"
+TEXT = NewSignal(SignalKind.TEXT, "default", CHAT, MARKER)
 
 
 def _traces(folder: Path) -> list[str]:
@@ -28,14 +29,14 @@ async def _say_much(world: World) -> Claim:
         await world.store.start(claim, turn, session)
         step = Step(1, StepKind.MODEL, "stop", MARKER)
         await world.store.step(claim, turn.id, step, durable=True)
-        await world.store.put_signal(claim.conversation, SignalKind.TEXT, MARKER)
+        await world.store.put_signals([TEXT])
         asked = Approval(claim.conversation, ANN.id, "pay", MARKER, head.now.replace(year=2090))
         finish = replace(
             world.finish(head, turn, f"{MARKER} answer", pieces=2), session=session, approval=asked
         )
         rows = await world.store.finish(claim, finish)
         await world.store.sent(claim, rows[0], Sent("1"))
-    await world.store.put_signal(claim.conversation, SignalKind.TEXT, MARKER)
+    await world.store.put_signals([TEXT])
     return claim
 
 

@@ -5,12 +5,15 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.pool import NullPool
 
 from bot.errors import ConfigError
+from bot.store import migrations
 from bot.store.migrate import migrate_sqlite
 from bot.store.sqlite import SqliteStore
 from bot.store.sqlite_file import connect
@@ -95,6 +98,29 @@ def test_an_older_schema_is_copied_before_it_is_migrated(tmp_path: Path) -> None
         assert db.execute("SELECT value FROM setting").fetchall() == [("yes",)]
     with closing(sqlite3.connect(path)) as db:
         assert db.execute("SELECT version FROM schema_version").fetchall() == [(VERSION,)]
+
+
+def test_a_file_of_the_first_schema_becomes_one_of_this(tmp_path: Path) -> None:
+    """Down to the first and up again: its rows stay, and so does the copy made before."""
+    path = _migrated(tmp_path)
+    declared = _declared(path)
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    with _engine(path).begin() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0001")
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("UPDATE schema_version SET version = 1")
+        db.execute(
+            "INSERT INTO lane (conversation_id, tenant, shard, wake_at, fence)"
+            " VALUES (7, 'default', 1, 5, 3)"
+        )
+    assert _declared(path) != declared
+    migrate_sqlite(path, FakeClock())
+    assert _declared(path) == declared
+    with closing(sqlite3.connect(path)) as db:
+        assert db.execute("SELECT conversation_id, wake_at FROM lane").fetchall() == [(7, 5)]
+    assert len(list(tmp_path.glob("parley.db.schema-1-*"))) == 1
 
 
 def test_a_file_that_is_up_to_date_is_left_alone(tmp_path: Path) -> None:

@@ -7,7 +7,9 @@ import pytest
 
 from bot.store import (
     statements,
+    statements_operators,
     statements_postgres,
+    statements_postgres_claims,
     statements_postgres_turns,
     statements_postgres_upkeep,
     statements_upkeep,
@@ -53,7 +55,7 @@ def _own(*modules: object) -> Iterator[tuple[str, Query]]:
 
 def _borrowed() -> Iterator[tuple[str, Query]]:
     """What is compiled from the other store's statements; its inserts are in its own words."""
-    for module in (statements, statements_upkeep):
+    for module in (statements, statements_operators, statements_upkeep):
         for name, value in vars(module).items():
             many = value.values() if isinstance(value, dict) else value
             for one in many if isinstance(many, tuple) or isinstance(value, dict) else (value,):
@@ -61,7 +63,7 @@ def _borrowed() -> Iterator[tuple[str, Query]]:
                     yield name, shared(one)
 
 
-HOT = tuple(_own(statements_postgres, statements_postgres_turns))
+HOT = tuple(_own(statements_postgres, statements_postgres_claims, statements_postgres_turns))
 ALL = (*HOT, *_own(statements_postgres_upkeep), *_borrowed())
 
 

@@ -7,6 +7,8 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
 from bot.domain.address import Address
 from bot.store.sqlite import SqliteStore
 from tests.contracts.worlds import World, sqlite_world
@@ -15,6 +17,7 @@ COPIES = 25
 WRITERS = 8
 
 
+@pytest.mark.slow
 async def test_every_copy_opens_and_holds_what_was_acknowledged(tmp_path: Path) -> None:
     chance = random.Random(7)
     acknowledged: set[str] = set()

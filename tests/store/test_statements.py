@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from bot.domain.conversation import ConversationId
-from bot.store import statements, statements_upkeep
+from bot.store import statements, statements_operators, statements_upkeep
 from bot.store.migrate import migrate_sqlite
 from bot.store.sqlite import SqliteStore
 from tests.contracts.worlds import World, sqlite_world
 from tests.fakes import FakeClock
 
-SMALL = {"tick", "slot", "approval"}
+SMALL = {"tick", "slot", "approval", "audit"}
 """Tables that hold a few rows: walking over them is cheaper than keeping an index."""
 
 
@@ -31,7 +31,7 @@ def _texts(module: object) -> list[tuple[str, str]]:
 
 
 HOT = _texts(statements)
-ALL = HOT + _texts(statements_upkeep)
+ALL = HOT + _texts(statements_operators) + _texts(statements_upkeep)
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,9 @@ import aiohttp
 
 from adapters.slack import HttpAdapter, Settings, SocketAdapter, build
 from bot import AdapterContext, Address, Entry, Message, Outbound, Role, Text, Transient
-from tests.adapters.telegram.line import Desk, FastClock, Rows, secret, serving
+from tests.adapters.telegram.line import Desk, FastClock, Rows, secret
 from tests.fakes import RecordingObserver
+from tests.loopback import serving
 from tests.peers.log import Log
 from tests.peers.slack import APP_TOKEN, BOT_TOKEN, SIGNING_SECRET, TEAM, SlackPeer
 from tests.peers.slack_delivery import Redelivery

@@ -1,9 +1,11 @@
 """The commonest mistakes, each made for real and each said in words that tell where to mend it."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -65,6 +67,11 @@ async def test_a_check_without_a_server_asks_for_a_socket_and_opens_none() -> No
         ({"app_token": "xoxb-1-2-abc"}, "this is a bot token; write a token from Basic"),
         ({"app_token": None}, "mode socket needs app_token"),
         ({"mode": "http", "signing_secret": None}, "mode http needs signing_secret"),
+        ({"signing_secret": "xapp-1-A1-2-abc"}, "this is a token; write Basic Information"),
+        ({"signing_secret": "1234567890.1234567890"}, "this is the Client ID"),
+        ({"signing_secret": "abc" * 8}, "this is the Verification Token"),
+        ({"signing_secret": "A0123456789"}, "this is the App ID"),
+        ({"signing_secret": " "}, "32 letters and digits"),
     ],
 )
 def test_a_token_of_the_wrong_kind_or_none_is_found_when_the_file_is_read(
@@ -127,6 +134,20 @@ async def test_a_wrong_token_does_not_keep_us_from_starting() -> None:
         assert "bot_token" in await said(made)
 
 
+async def test_tokens_of_two_apps_are_noticed_by_whom_an_event_is_meant_for() -> None:
+    async with sockets(peer={"echo": False}) as made:
+        await until(lambda: made.adapter._watch.connected)
+        await well(made)
+        event = made.peer.events.message("hello")
+        event["authorizations"][0]["user_id"] = "U0ANOTHER"
+        made.peer.push(event)
+        await until(lambda: made.adapter._watch.misdirected)
+        assert "adapters.slack.bot_token belongs to another app" in await said(made)
+        made.peer.say("hello again")
+        await until(lambda: not made.adapter._watch.misdirected)
+        await well(made)
+
+
 # ---- Socket Mode -------------------------------------------------------------------------
 
 
@@ -162,6 +183,39 @@ async def test_an_event_that_never_comes_is_named(comes: int, lacking: str) -> N
         for event in made.peer.events.mention("both"):
             await made.peer.post(event)
         await well(made)
+
+
+class LeapingClock(FastClock):
+    """Whoever sleeps on it wakes at once, that much later."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._at = 0.0
+
+    def monotonic(self) -> float:
+        return self._at
+
+    async def sleep(self, seconds: float) -> None:
+        self._at += seconds
+        await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("peer", [{"app_token": "xapp-another-one"}, {"socket_mode": False}])
+async def test_a_socket_that_stays_refused_is_tried_once_a_minute(peer: dict[str, Any]) -> None:
+    clock = LeapingClock()
+    async with line(peer=peer, clock=clock) as made:
+        listen(made)
+        await until(lambda: clock.monotonic() >= 3600)
+        assert 50 <= len(made.peer.calls("apps.connections.open")) <= 61
+        assert not made.tasks[0].done()
+
+
+async def test_a_token_that_opens_nothing_is_tried_once_a_minute() -> None:
+    clock = LeapingClock()
+    async with line(peer={"bot_token": "xoxb-another-one"}, clock=clock) as made:
+        await made.adapter.open()
+        await until(lambda: clock.monotonic() >= 3600)
+        assert 50 <= len(made.peer.calls("auth.test")) <= 61
 
 
 # ---- HTTP --------------------------------------------------------------------------------

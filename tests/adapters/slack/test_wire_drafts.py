@@ -83,6 +83,7 @@ async def test_a_text_that_outgrows_a_message_shows_its_beginning() -> None:
         assert words == ["word"] * 4000
 
 
+@pytest.mark.slow
 async def test_many_that_grow_at_once_stay_below_the_workspaces_limit() -> None:
     async with line(peer={"tiers": Tiers(), "echo": False}) as made:
         drafts = [await opened(made, channel) for channel in (DIRECT, "D0BO", GENERAL)]

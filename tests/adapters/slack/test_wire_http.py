@@ -24,7 +24,8 @@ async def post(made: Line, raw: bytes, headers: Mapping[str, str] | None = None)
     """Bytes that are signed, unless headers are given."""
     stamp = int(made.clock.now().timestamp())
     given = signed(SIGNING_SECRET, raw, stamp) if headers is None else headers
-    return (await made.peer.courier.send(raw, given)).status
+    kind = {"Content-Type": "application/json"}
+    return (await made.peer.courier.send(raw, {**kind, **given})).status
 
 
 def why(made: Line) -> list[str]:
@@ -96,6 +97,17 @@ async def test_a_body_that_is_none_is_a_400(raw: bytes) -> None:
     async with http() as made:
         assert await post(made, raw) == 400
         assert why(made) == ["unreadable"]
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "text/xml", "multipart/form-data; boundary=x"])
+async def test_a_body_of_a_kind_that_slack_does_not_send_is_a_415(kind: str) -> None:
+    async with http() as made:
+        raw = json.dumps(made.peer.events.message("let me in")).encode()
+        stamp = int(made.clock.now().timestamp())
+        headers = {**signed(SIGNING_SECRET, raw, stamp), "Content-Type": kind}
+        assert await post(made, raw, headers) == 415
+        assert why(made) == ["content type"]
+        assert made.desk.attempts == 0
 
 
 async def test_what_is_too_large_is_refused_before_it_is_read() -> None:

@@ -4,20 +4,18 @@ import asyncio
 import socket
 import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import aiohttp
-import uvicorn
 
 from adapters.telegram import PollingAdapter, Settings, WebhookAdapter, build
 from bot import (
     AdapterContext,
     Address,
     Ambiguous,
-    ASGIApp,
     Clock,
     Entry,
     Held,
@@ -26,7 +24,8 @@ from bot import (
     Sent,
     Transient,
 )
-from tests.fakes import RecordingObserver, until
+from tests.fakes import RecordingObserver
+from tests.loopback import serving
 from tests.peers.log import Json, Log
 from tests.peers.telegram import TelegramPeer
 from tests.peers.telegram_rules import Flood
@@ -213,7 +212,8 @@ async def line(
 ) -> AsyncIterator[Line]:
     """An adapter that speaks; it listens to nothing yet."""
     clock = FastClock()
-    given = {key: changes.pop(key) for key in ("public_url", "max_size") if key in changes}
+    wanted = ("public_url", "max_size", "sure")
+    given = {key: changes.pop(key) for key in wanted if key in changes}
     async with (
         TelegramPeer(flood=flood, log=Log(now=clock.micros), username=username) as peer,
         aiohttp.ClientSession() as http,
@@ -260,18 +260,3 @@ async def webhook(**changes: Any) -> AsyncIterator[Line]:
             await made.adapter.open()
             await made.peer.wait_for(lambda: made.peer.courier.webhook.url)
             yield made
-
-
-@asynccontextmanager
-async def serving(app: ASGIApp, door: socket.socket) -> AsyncIterator[None]:
-    """The application on an open socket."""
-    config = uvicorn.Config(app, lifespan="off", log_config=None, access_log=False, workers=1)
-    server = uvicorn.Server(config)
-    task = asyncio.create_task(server.serve(sockets=[door]))
-    try:
-        await until(lambda: server.started, 10)
-        yield
-    finally:
-        server.should_exit = True
-        with suppress(asyncio.CancelledError):
-            await task

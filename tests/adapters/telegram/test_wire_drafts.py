@@ -96,6 +96,7 @@ async def test_a_long_draft_shows_its_end() -> None:
         assert made.peer.drafts(PERSON)[0].texts[0].endswith("last")
 
 
+@pytest.mark.slow
 async def test_a_draft_that_rests_is_renewed_before_it_fades() -> None:
     async with line() as made:
         await made.adapter.open()
@@ -233,6 +234,7 @@ async def test_a_long_text_in_a_group_stays_at_its_beginning_until_it_is_whole()
         assert "".join(made.peer.texts(GROUP)).replace(" ", "") == long.replace(" ", "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("chat", [GROUP, PERSON])
 async def test_a_whole_answer_streams_within_the_flood_limits(chat: Json) -> None:
     async with line(flood=Flood(penalty=120), stream="edit") as made:
@@ -245,6 +247,7 @@ async def test_a_whole_answer_streams_within_the_flood_limits(chat: Json) -> Non
         assert refused == []
 
 
+@pytest.mark.slow
 async def test_after_a_penalty_the_final_text_still_arrives() -> None:
     async with line() as made:
         draft = await opened(made, GROUP)
@@ -282,6 +285,7 @@ async def test_a_half_text_on_its_way_does_not_land_after_the_answer(chat: Json)
         assert ended == sorted(moment for moment in ended if moment is not None)
 
 
+@pytest.mark.slow
 async def test_two_groups_stream_side_by_side() -> None:
     async with line(flood=Flood(penalty=120)) as made:
         other = {**GROUP, "id": -1002000000009}
@@ -309,3 +313,14 @@ async def test_attachments_take_the_place_of_a_draft() -> None:
         await draft.finish(piece)
         (shown,) = made.peer.messages(GROUP)
         assert (shown.kind, shown.text) == ("photo", "look")
+
+
+async def test_an_edit_that_waited_for_its_pace_is_not_made_by_a_node_that_lost_its_lease() -> None:
+    sure = [True]
+    async with line(stream="edit", sure=lambda: sure[0]) as made:
+        draft = await opened(made, PERSON)
+        await draft.show("so far")
+        sure[0] = False
+        with pytest.raises(Transient):
+            await draft.show("stale")
+        assert made.peer.texts(PERSON) == ["so far"]

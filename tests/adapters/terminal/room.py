@@ -104,8 +104,13 @@ class Room:
         finally:
             await watcher.close()
 
-    def talk(self, surface: "ListSurface", call: Callable[..., Events] | None = None) -> Talk:
-        return Talk(call or self.call, surface, Words("en"), chat="ann", waits=WAITS)
+    def talk(
+        self,
+        surface: "ListSurface",
+        call: Callable[..., Events] | None = None,
+        waits: Waits = WAITS,
+    ) -> Talk:
+        return Talk(call or self.call, surface, Words("en"), chat="ann", waits=waits)
 
 
 class Watcher:
@@ -130,9 +135,10 @@ class Watcher:
 class ListSurface:
     """A person who writes these lines and leaves, or stays and says nothing more."""
 
-    def __init__(self, *lines: str, stays: bool = False) -> None:
+    def __init__(self, *lines: str, stays: bool = False, presses: int = 1) -> None:
         self._lines = lines
         self._stays = stays
+        self._presses = presses
         self.resting = False
         self.earlier: list[str] = []
         self.model = True
@@ -149,6 +155,10 @@ class ListSurface:
         if self._stays:
             self.resting = True
             await asyncio.Event().wait()
+
+    def interrupted(self) -> bool:
+        self._presses -= 1
+        return self._presses == 0
 
     def welcome(self, chat: str, earlier: Sequence[Line], *, model: bool) -> None:
         self.earlier = [line.text for line in earlier]

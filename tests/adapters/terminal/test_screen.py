@@ -11,6 +11,7 @@ from prompt_toolkit.output import DummyOutput
 from rich.console import Console
 
 from adapters.terminal.events import Doing, Line
+from adapters.terminal.leaving import Left
 from adapters.terminal.screen import Screen
 from adapters.terminal.words import Words
 from tests.fakes import EPOCH
@@ -89,3 +90,21 @@ def test_it_says_who_one_is_what_was_said_and_that_there_is_no_model() -> None:
     assert "noon" in drawn.text
     assert "ann" in drawn.text
     assert "尚未配置语言模型" in drawn.text
+
+
+def test_an_interrupt_that_comes_as_a_signal_says_how_to_leave_and_the_next_one_leaves(
+    drawn: Drawn,
+) -> None:
+    assert not drawn.screen.interrupted()
+    assert "Press Ctrl-C again to leave" in drawn.text
+    assert drawn.screen.interrupted()
+
+
+async def test_two_interrupts_at_the_prompt_are_a_way_out_of_their_own() -> None:
+    with create_pipe_input() as keys, create_app_session(input=keys, output=DummyOutput()):
+        screen = Drawn().screen
+        keys.send_text("never said\x03\x03")
+        with pytest.raises(Left):
+            await anext(screen.lines())
+        keys.send_text("\x04")
+        assert [line async for line in screen.lines()] == []

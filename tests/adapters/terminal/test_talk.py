@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
 from adapters.terminal.events import Line, written
 from bot import Permanent, Transient, tool
-from tests.adapters.terminal.room import Events, ListSurface, Room
+from tests.adapters.terminal.room import WAITS, Events, ListSurface, Room
 from tests.engine.house import Gate, ScriptedModel, calls, says
 from tests.fakes import EPOCH, until
 
@@ -80,6 +81,19 @@ async def test_an_interrupt_between_answers_leaves() -> None:
         talk = room.talk(surface)
         talking = asyncio.ensure_future(talk.run())
         await until(lambda: surface.resting)
+        talk.interrupt()
+        assert await talking == 130
+
+
+async def test_where_it_takes_two_interrupts_one_is_not_enough() -> None:
+    async with Room(ScriptedModel()).open() as room:
+        surface = ListSurface("one", stays=True, presses=2)
+        talk = room.talk(surface)
+        talking = asyncio.ensure_future(talk.run())
+        await until(lambda: surface.resting)
+        talk.interrupt()
+        await asyncio.sleep(0)
+        assert not talking.done()
         talk.interrupt()
         assert await talking == 130
 
@@ -196,4 +210,4 @@ async def test_a_server_that_stays_away_is_given_up_with_a_sentence() -> None:
     surface = ListSurface("hi")
     async with asyncio.timeout(10):
         with pytest.raises(Transient, match="did not come back"):
-            await room.talk(surface, call).run()
+            await room.talk(surface, call, replace(WAITS, limit=0.2)).run()

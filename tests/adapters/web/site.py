@@ -1,13 +1,10 @@
 """A web adapter on a real uvicorn and a free port, mounted as the server mounts it."""
 
-import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
-
-import uvicorn
 
 from adapters.web import HEARTBEAT, Settings, build
 from adapters.web.adapter import WebAdapter
@@ -15,6 +12,7 @@ from bot import AdapterContext, Address, ASGIApp, Clock
 from tests.adapters.web.engine import Answer, Gate, ScriptedEngine
 from tests.adapters.web.wall_clock import WallClock
 from tests.fakes import RecordingObserver
+from tests.loopback import serving as serve
 
 EXAMPLES = {
     "en": ("What time is it in Tokyo?", "What is 19.99 * 3 - 15%?", "How is the weather in Paris?"),
@@ -152,33 +150,6 @@ async def serving(app: ASGIApp, port: int = 0) -> AsyncIterator[int]:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(("127.0.0.1", port))
         listener.listen(128)
-        config = uvicorn.Config(
-            app, lifespan="off", log_level="warning", ws="none", timeout_graceful_shutdown=1
-        )
-        server = Server(config)
-        task = asyncio.create_task(server.serve(sockets=[listener]))
-        try:
-            yield listener.getsockname()[1]
-        finally:
-            server.over.set()
-            async with asyncio.timeout(10):
-                await task
-
-
-class Server(uvicorn.Server):
-    """Leaves the signals to pytest, and stops at once when it is over."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.over = asyncio.Event()
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Pytest has its own."""
-        yield
-
-    async def main_loop(self) -> None:
-        """Uvicorn's own looks ten times a second whether it is over."""
-        await self.on_tick(0)
-        await self.over.wait()
-        self.should_exit = True
+        bound: int = listener.getsockname()[1]
+        async with serve(app, listener):
+            yield bound

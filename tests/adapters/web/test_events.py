@@ -189,7 +189,7 @@ async def test_after_a_restart_a_half_answer_is_shown_anew() -> None:
             await draft.abandon()
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(n, marks=pytest.mark.slow) for n in (1, 2))])
 async def test_fifty_cuts_at_random_lose_nothing_and_repeat_nothing(seed: int) -> None:
     chance = random.Random(seed)
     async with (

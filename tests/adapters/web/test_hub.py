@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.web.events import ANSWERS_KEPT, IDLE_KEPT, QUEUE, Hub, Position, Stream
+from adapters.web.events import ANSWERS_KEPT, QUEUE, Position, Stream
+from adapters.web.hub import IDLE_KEPT, Hub
 from adapters.web.render import event
 from tests.adapters.web.client import Event, read
 

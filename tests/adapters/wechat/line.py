@@ -10,15 +10,17 @@ import aiohttp
 
 from adapters.wechat import Settings, WeChatAdapter, build
 from bot import AdapterContext, Address, Entry, Health, Message, Outbound, Receive, Role, Text
-from tests.adapters.telegram.line import FastClock, Rows, secret, serving
+from tests.adapters.telegram.line import FastClock, Rows, secret
 from tests.adapters.wechat.desk import Chat, Desk
 from tests.fakes import RecordingObserver
+from tests.loopback import serving
 from tests.peers.log import Log
 from tests.peers.wechat import AES_KEY, ANN, APP_ID, SECRET, TOKEN, WeChatPeer
 from tests.peers.wechat_courier import Attempt, Signed
 
 SPEED = 10.0
 """Half a second is the platform's five: enough for a machine that is busy with other tests."""
+ITSELF = "itself"
 GOOD: dict[str, Any] = {
     "use": "adapters.wechat",
     "app_id": APP_ID,
@@ -130,21 +132,26 @@ async def line(
     *,
     may_send: bool = True,
     mode: str = "safe",
-    public_url: str | None = "https://bot.example.com",
+    public_url: str | None = ITSELF,
     receive: Receive | None = None,
     beside: "Line | None" = None,
+    speed: float = SPEED,
     **changes: Any,
 ) -> AsyncIterator[Line]:
     """An adapter whose webhook stands on a real uvicorn, mounted as the server mounts it.
 
-    `receive` takes the desk's place; `beside` is another node's line to the same account.
+    `public_url` is its own address unless a test says otherwise. `receive` takes the desk's place,
+    `beside` is another node's line to the same account. A test in which nothing waits has no
+    need of `speed`: then a busy machine has the platform's whole five seconds.
     """
-    clock = FastClock(SPEED) if beside is None else beside.clock
+    clock = FastClock(speed) if beside is None else beside.clock
     observer, pages = RecordingObserver(), Pages()
     door = socket.create_server(("127.0.0.1", 0))
     url = f"http://127.0.0.1:{door.getsockname()[1]}/in/wechat"
+    if public_url == ITSELF:
+        public_url = url.removesuffix("/in/wechat")
     account = WeChatPeer(
-        patience=5.0 / SPEED,
+        patience=5.0 / speed,
         may_send=may_send,
         mode=mode,
         epoch=lambda: int(clock.now().timestamp()),

@@ -2,11 +2,16 @@
 
 from collections.abc import Callable
 
+import aiohttp
 import pytest
 
-from tests.adapters.wechat.line import Line, line
+from adapters.wechat.api import Client
+from adapters.wechat.failures import Misconfigured
+from tests.adapters.wechat.line import Line, line, settings
+from tests.fakes import FakeClock
 from tests.peers.faults import cut
-from tests.peers.wechat import ANN
+from tests.peers.log import Log
+from tests.peers.wechat import ANN, WeChatPeer
 from tests.peers.wechat_courier import with_console
 from tests.peers.wechat_rules import errcode
 
@@ -24,7 +29,7 @@ async def test_an_account_whose_url_is_not_verified_is_told_what_to_enter() -> N
         health = await made.health()
         assert health.ok
         assert "has not called since the start" in health.detail
-        assert "https://bot.example.com/in/wechat" in health.detail
+        assert f"enter {made.url} with" in health.detail
 
 
 @pytest.mark.parametrize(
@@ -146,3 +151,36 @@ async def test_a_clock_that_is_wrong_is_told_by_the_platforms_own() -> None:
         assert not health.ok
         assert "this machine's clock is" in health.detail
         assert "behind WeChat's" in health.detail
+
+
+async def test_an_address_that_leads_elsewhere_is_told_until_the_platform_calls() -> None:
+    async with line(public_url="http://127.0.0.1:9") as made:
+        health = await made.health()
+        assert not health.ok
+        assert "http://127.0.0.1:9/in/wechat does not lead to this server" in health.detail
+        await made.peer.courier.verify(made.url)
+        assert (await made.health()).ok
+
+
+async def test_our_own_call_is_not_taken_for_the_platforms() -> None:
+    async with line() as made:
+        assert (await made.health()).ok
+        another_token(made)
+        await made.peer.say(ANN, "hello")
+        assert "is not the Token" in (await made.health()).detail
+
+
+async def test_a_token_that_stays_refused_does_not_use_up_the_days_forced_ones() -> None:
+    clock = FakeClock()
+    log = Log(now=lambda: int(clock.monotonic() * 1_000_000))
+    async with WeChatPeer(log=log) as peer, aiohttp.ClientSession() as http:
+        client = Client(settings(base_url=peer.url), lambda: http, clock)
+        peer.faults.plan(errcode(40001), method="customservice/getkflist", times=10_000)
+        for _ in range(24 * 12):
+            with pytest.raises(Misconfigured):
+                await client.may_send()
+            clock.advance(300)
+        forced = [call for call in peer.calls("stable_token") if call.body["force_refresh"]]
+        assert 5 <= len(forced) <= 20
+        peer.faults.clear()
+        assert await client.may_send()

@@ -1,0 +1,113 @@
+"""The rows of `make load`: what each is about, and how large it is."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from bench.plan import Database
+
+
+class Kind(StrEnum):
+    """What a row measures."""
+
+    ACCEPT = "accept"
+    FLIGHT = "flight"
+    TAKEOVER = "takeover"
+    IDLE = "idle"
+    SOAK = "soak"
+    ALONE = "alone"
+    WHOLE = "whole"
+    STORE = "store"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row; `size` is its rate, its turns or its lease, 0 where it has none."""
+
+    kind: Kind
+    database: Database
+    nodes: int
+    size: int = 0
+
+    @property
+    def house(self) -> str:
+        """Which processes it runs on."""
+        return "sqlite" if self.database is Database.SQLITE else f"postgres-{self.nodes}"
+
+    @property
+    def name(self) -> str:
+        """What `--only` looks at."""
+        return " ".join(
+            [self.kind, self.house, *([_SIZES[self.kind]] if self.size else [])]
+        ).format(self.size)
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """How long and how large the rows are."""
+
+    accept_seconds: float = 30.0
+    chats: int = 500
+    answer_seconds: int = 60
+    flight_share: float = 1.0
+    """Of the turns that a row names."""
+    kills: int = 5
+    cut_off: int = 20
+    """Conversations whose turns are under way at a kill."""
+    idle_seconds: float = 60.0
+    soak_minutes: float = 30.0
+    rest_seconds: float = 60.0
+    """After a soak, before the last look."""
+    backlog: int = 10_000
+    whole: int = 5_000
+    """Messages."""
+    lanes: int = 2_000
+
+
+QUICK = Sizes(
+    accept_seconds=4.0,
+    chats=50,
+    answer_seconds=5,
+    flight_share=0.04,
+    kills=1,
+    cut_off=5,
+    idle_seconds=10.0,
+    soak_minutes=0.3,
+    rest_seconds=3.0,
+    backlog=500,
+    whole=200,
+    lanes=200,
+)
+"""To see that everything works; its figures say nothing."""
+
+RATES = (100, 200, 400)
+LEASES = (2, 15)
+FLIGHT = {Database.SQLITE: 500, Database.POSTGRES: 1000}
+HOUSES = ((Database.SQLITE, 1), (Database.POSTGRES, 1), (Database.POSTGRES, 3))
+
+_SIZES = {Kind.ACCEPT: "{}/s", Kind.FLIGHT: "{}", Kind.TAKEOVER: "{}s"}
+
+
+def rows(only: str = "") -> Iterator[Row]:
+    """The rows whose name holds every word of `only`."""
+    for row in _all():
+        if all(word in row.name.split() for word in only.split()):
+            yield row
+
+
+def _all() -> Iterator[Row]:
+    for database, nodes in HOUSES:
+        for rate in RATES:
+            yield Row(Kind.ACCEPT, database, nodes, rate)
+    for database, turns in FLIGHT.items():
+        yield Row(Kind.FLIGHT, database, 1, turns)
+    for lease in LEASES:
+        yield Row(Kind.TAKEOVER, Database.POSTGRES, 2, lease)
+    for kind in (Kind.IDLE, Kind.WHOLE):
+        for database, nodes in HOUSES:
+            yield Row(kind, database, nodes)
+    for database, nodes in (*HOUSES[:2], (Database.POSTGRES, 2)):
+        yield Row(Kind.ALONE, database, nodes)
+    yield Row(Kind.STORE, Database.POSTGRES, 1)
+    for database, nodes in HOUSES:
+        yield Row(Kind.SOAK, database, nodes)

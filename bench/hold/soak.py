@@ -1,0 +1,97 @@
+"""Half of what the nodes can do, for half an hour: what they hold must not grow."""
+
+import asyncio
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.hold.figures import Figure
+from bench.hold.house import House, Nodes
+from bench.hold.plan import Row, Sizes
+from bench.hold.server import Postgres
+from bench.readings import resident_mb
+
+IN_FLIGHT = 50
+FULL = 1500
+"""Messages that show what full load is."""
+SLICES = 6
+"""The first of so many parts of the time is for what is kept on purpose: windows, connections."""
+GROWTH = 10.0
+"""Per cent that everything may grow by afterwards."""
+FEW = 2
+"""Threads and the like that may be new in any case: pools of them are filled when they are used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What all nodes hold together."""
+
+    rss_mb: float
+    descriptors: int
+    threads: int
+    connections: int
+    log_mb: float
+
+
+async def measure(house: House, row: Row, sizes: Sizes) -> list[Figure]:
+    """Lines of the log are left out below warnings: the driver would keep them all."""
+    server = await house.server_of(row)
+    async with house.nodes(row, log="warning") as nodes, house.people(nodes, sizes) as people:
+        full = await people.in_flight(IN_FLIGHT, max(200, int(FULL * min(1, sizes.soak_minutes))))
+        seconds = sizes.soak_minutes * 60 / SLICES
+        first = await _held(nodes, server)
+        numbers = await people.steadily(full / 2, seconds)
+        early = await _held(nodes, server)
+        for _ in range(SLICES - 1):
+            numbers += await people.steadily(full / 2, seconds)
+        await people.answered(numbers)
+        await asyncio.sleep(sizes.rest_seconds)
+        late = await _held(nodes, server)
+        most_log = (await server.read(nodes.url)).most_log / 1e6 if server else None
+    return [
+        Figure("full load", full, "/s"),
+        Figure("messages at half of it, answered once", len(numbers), least=len(numbers)),
+        Figure("minutes", sizes.soak_minutes),
+        Figure("RSS before", first.rss_mb, "MB"),
+        Figure("RSS after a sixth", early.rss_mb, "MB"),
+        Figure("RSS afterwards", late.rss_mb, "MB"),
+        Figure("RSS growth since", _grown(early.rss_mb, late.rss_mb), "%", most=GROWTH),
+        _whole("descriptors", early.descriptors, late.descriptors),
+        _whole("threads", early.threads, late.threads),
+        *([_whole("connections", early.connections, late.connections)] if server else []),
+        Figure(
+            "log of the database (WAL) afterwards",
+            late.log_mb,
+            "MB",
+            most=early.log_mb * (1 + GROWTH / 100) if most_log is None else most_log,
+        ),
+    ]
+
+
+async def _held(nodes: Nodes, server: Postgres | None) -> Held:
+    pids = [program.pid for program in nodes.programs]
+    reading = await server.read(nodes.url) if server else None
+    return Held(
+        rss_mb=sum(resident_mb(pid) for pid in pids),
+        descriptors=sum(_entries(pid, "fd") for pid in pids),
+        threads=sum(_entries(pid, "task") for pid in pids),
+        connections=reading.connections if reading else 0,
+        log_mb=(reading.log if reading else _wal(nodes.url)) / 1e6,
+    )
+
+
+def _wal(url: str) -> int:
+    return Path(f"{url.partition(':///')[2]}-wal").stat().st_size
+
+
+def _entries(pid: int, folder: str) -> int:
+    return len(list(Path(f"/proc/{pid}/{folder}").iterdir()))
+
+
+def _grown(early: float, late: float) -> float:
+    return (late - early) * 100 / early
+
+
+def _whole(name: str, early: int, late: int) -> Figure:
+    return Figure(
+        f"{name} afterwards, {early} after a sixth", late, most=early * (1 + GROWTH / 100)
+    )

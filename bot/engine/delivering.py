@@ -1,0 +1,44 @@
+"""What all deliveries of this server share: the doors, the rules, what is known of its sends."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from bot.domain.message import Outbound
+from bot.domain.records import OutboxRow
+from bot.domain.sentences import sentence
+from bot.engine.marks import Marks
+from bot.ports import Adapter, Clock, Observer
+from bot.ports import Outbox as OutboxPort
+
+NEVER = datetime(9999, 1, 1, tzinfo=UTC)
+"""When a held piece is due that no time frees: at the person's next message."""
+
+
+class AmbiguousPolicy(StrEnum):
+    """What to do when nobody knows whether a piece was shown."""
+
+    REPEAT = "repeat"
+    REPORT = "report"
+
+
+@dataclass(frozen=True, slots=True)
+class Delivering:
+    """Handed over once; nothing here belongs to one conversation."""
+
+    outbox: OutboxPort
+    adapters: Mapping[str, Adapter]
+    clock: Clock
+    observer: Observer
+    ambiguous: AmbiguousPolicy
+    locale: str
+    marks: Marks = field(default_factory=Marks)
+
+    def said(self, row: OutboxRow, name: str) -> Outbound:
+        """A piece as it leaves now; with a mark where it may be on the screen already."""
+        adapter, piece = self.adapters.get(name), row.outbound
+        if not row.repeats or adapter is None:
+            return piece
+        marked = replace(piece, text=f"{sentence('repeated_mark', self.locale)} {piece.text}")
+        return marked if len(adapter.pieces(marked)) == 1 else piece

@@ -1,0 +1,44 @@
+"""What operators look at, from rows to domain values, the same for every database."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from bot.domain.conversation import ConversationId, InboundId, TurnId
+from bot.domain.records import InboxRow, InboxState, Unsure, UnsureCall
+from bot.store.codec import decode_inbound, decode_turn
+from bot.store.times import from_micros, micros_of
+
+REMEMBERED = micros_of(7 * 86400)
+"""How long calls of unknown outcome are listed."""
+
+STATES = {0: InboxState.WAITING, 2: InboxState.DEAD}
+
+
+def inbox_row(row: Sequence[Any]) -> InboxRow:
+    """From the columns of `INBOX_IN_STATE`."""
+    id, conversation, adapter, body, state, received_at, turn = row
+    return InboxRow(
+        InboundId(id),
+        ConversationId(conversation),
+        adapter,
+        decode_inbound(body),
+        STATES[state],
+        from_micros(received_at),
+        # A turn that was forgotten has an empty body.
+        runs=decode_turn(turn).attempts if turn else 0,
+    )
+
+
+def subject_of(conversation: ConversationId, turn: TurnId, unsure: Unsure) -> str:
+    """How a call is named in the audit: nothing of what was said."""
+    return f"{conversation}/{turn} {unsure.tool} {unsure.key}"
+
+
+def unsure_call(row: Sequence[Any]) -> UnsureCall:
+    """From (done_at, subject)."""
+    done_at, subject = row
+    where, tool, key = subject.split(" ")
+    conversation, _, turn = where.partition("/")
+    return UnsureCall(
+        from_micros(done_at), ConversationId(int(conversation)), TurnId(int(turn)), tool, key
+    )

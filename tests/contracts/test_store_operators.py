@@ -1,0 +1,96 @@
+"""What an operator sees of the inbox, and of calls that nobody knows the end of."""
+
+from dataclasses import replace
+
+from bot.domain.conversation import InboundId, TurnState
+from bot.domain.records import InboxState, Unsure
+from tests.contracts.worlds import World
+
+EVERY = tuple(InboxState)
+
+
+async def given_up(world: World) -> InboundId:
+    """A message that was in flight at three crashes."""
+    claim = await world.claimed()
+    head = await world.store.head(claim)
+    turn = replace(world.turn(head), attempts=3)
+    await world.store.start(claim, turn, world.session(head))
+    finish = world.finish(head, replace(turn, state=TurnState.FAILED), "sorry")
+    ended = replace(finish.turn, state=TurnState.FAILED, attempts=3)
+    await world.store.finish(claim, replace(finish, turn=ended, dead=finish.done, done=()))
+    assert await world.store.release(claim)
+    return head.waiting[0].id
+
+
+async def test_what_waits_and_what_was_given_up_is_listed_oldest_first(world: World) -> None:
+    dead = await given_up(world)
+    waiting = await world.accept(world.inbound("still here"))
+    rows = await world.store.inbox_rows(EVERY)
+    assert [(row.id, row.state) for row in rows] == [
+        (dead, InboxState.DEAD),
+        (waiting.inbound, InboxState.WAITING),
+    ]
+    assert [row.runs for row in rows] == [3, 0]
+    assert rows[1].inbound.text == "still here"
+    assert rows[1].adapter == "support"
+    assert [row.id for row in await world.store.inbox_rows([InboxState.DEAD])] == [dead]
+    assert len(await world.store.inbox_rows(EVERY, 1)) == 1
+
+
+async def test_a_message_that_was_given_up_is_accepted_again_as_said_now(world: World) -> None:
+    dead = await given_up(world)
+    assert await world.store.inbox_retry(dead)
+    (row,) = await world.store.inbox_rows(EVERY)
+    assert row.id > dead
+    assert row.state is InboxState.WAITING
+    (claim,) = await world.store.claim(await world.node(), 10)
+    head = await world.store.head(claim)
+    assert [waiting.id for waiting in head.waiting] == [row.id]
+    assert head.turn is None
+    await world.answered(claim, "at last")
+    assert not await world.store.inbox_retry(dead)
+    assert await world.store.inbox_rows(EVERY) == []
+
+
+async def test_looking_again_at_what_waits_wakes_its_lane(world: World) -> None:
+    node = await world.node()
+    claim = await world.claimed(node)
+    (row,) = await world.store.inbox_rows(EVERY)
+    head = await world.store.head(claim)
+    later = head.now.replace(year=head.now.year + 1)
+    assert await world.store.release(claim, wake_at=later)
+    assert await world.store.claim(node, 10) == []
+    assert await world.store.inbox_retry(row.id)
+    assert [found.conversation for found in await world.store.claim(node, 10)] == [
+        claim.conversation
+    ]
+
+
+async def test_what_is_dropped_is_gone_from_the_list_and_from_its_lane(world: World) -> None:
+    dead = await given_up(world)
+    claim = await world.claimed()
+    (waiting,) = await world.store.inbox_rows([InboxState.WAITING])
+    assert await world.store.inbox_drop(dead)
+    assert await world.store.inbox_drop(waiting.id)
+    assert await world.store.inbox_rows(EVERY) == []
+    assert (await world.store.head(claim)).waiting == ()
+    assert not await world.store.inbox_drop(dead)
+    assert not await world.store.inbox_drop(InboundId(10**9))
+    assert not await world.store.inbox_retry(dead)
+
+
+async def test_calls_of_unknown_outcome_are_counted_and_named(world: World) -> None:
+    assert (await world.store.health()).unsure == 0
+    claim = await world.claimed()
+    head = await world.store.head(claim)
+    turn = world.turn(head)
+    await world.store.start(claim, turn, world.session(head))
+    finish = world.finish(head, turn)
+    unsure = (Unsure("pay", "k1"), Unsure("send_mail", "k2"))
+    await world.store.finish(claim, replace(finish, unsure=unsure))
+    assert (await world.store.health()).unsure == 2
+    found = await world.store.unsure_calls()
+    assert {(one.tool, one.key) for one in found} == {("pay", "k1"), ("send_mail", "k2")}
+    assert {one.turn for one in found} == {turn.id}
+    assert {one.conversation for one in found} == {claim.conversation}
+    assert len(await world.store.unsure_calls(1)) == 1

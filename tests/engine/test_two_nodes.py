@@ -1,0 +1,121 @@
+"""Two nodes over the same rows: what acts at once does so wherever the turn runs."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from bot import Kind, Sender
+from bot.domain.sentences import sentence
+from bot.store.memory import MemoryStore
+from bot.store.memory_rows import Rows
+from tests.engine.house import RULES, Gate, House, ListPlatform, ScriptedModel
+from tests.fakes import FakeClock
+
+SECOND = timedelta(seconds=1)
+
+
+@dataclass
+class Nodes:
+    """`y` runs what is accepted there; `x` is the other one. Time is theirs alike."""
+
+    x: House
+    y: House
+    clock: FakeClock
+
+    async def until(self, condition: Callable[[], object], within: float) -> float:
+        """Let time pass until it holds; how many seconds that took."""
+        began = self.clock.monotonic()
+        while not condition():
+            assert self.clock.monotonic() - began < within, "it did not come true in time"
+            for _ in range(30):
+                await asyncio.sleep(0)
+            self.clock.advance(0.05)
+        return self.clock.monotonic() - began
+
+
+@asynccontextmanager
+async def nodes(*gates: Gate, interrupts: bool = False) -> AsyncIterator[Nodes]:
+    clock, rows = FakeClock(), Rows()
+    model, platform = ScriptedModel(*gates), ListPlatform()
+
+    def house(node: str) -> House:
+        rules = replace(RULES, node=node, polls=True, interrupts=interrupts)
+        store = MemoryStore(clock, rows)
+        return House(
+            model, clock=clock, store=store, platform=platform, rules=rules, among_others=True
+        )
+
+    async with house("x:1").open() as x, house("y:1").open() as y:
+        x._count = 1000  # its events have names of their own
+        for _ in range(50):
+            await asyncio.sleep(0)  # until both have looked and rest: who accepts now, runs it
+        yield Nodes(x, y, clock)
+
+
+async def test_a_stop_that_is_accepted_on_one_node_stops_the_turn_on_another() -> None:
+    gate = Gate("half of it")
+    async with nodes(gate) as both:
+        await both.y.say("tell me")
+        await gate.reached.wait()
+        await both.x.say("/stop", kind=Kind.COMMAND)
+        assert await both.until(gate.closed.is_set, within=1.0) < 1.0
+        (text,) = await both.y.has_sent(1)
+        assert text.startswith("half of it")
+        assert "stopped" in text.lower()
+        await both.until(lambda: not both.y.engine.runner.running, within=2)
+        assert len(both.y.platform.sent) == 1
+
+
+async def test_a_stranger_stops_nothing_on_another_node_either() -> None:
+    gate = Gate()
+    async with nodes(gate) as both:
+        await both.y.say("tell me", direct=False)
+        await gate.reached.wait()
+        await both.x.say("/stop", kind=Kind.COMMAND, direct=False, sender=Sender("u2"))
+        await both.until(lambda: both.clock.monotonic() > 3, within=4)
+        assert not gate.closed.is_set()
+        gate.let_go.set()
+        first, second = await both.y.has_sent(2)
+        assert first == "done"
+        assert second == sentence("stop_not_yours", "en")
+
+
+async def test_with_interrupt_a_message_on_one_node_cuts_the_turn_on_another() -> None:
+    gate = Gate("half of it")
+    async with nodes(gate, interrupts=True) as both:
+        await both.y.say("tell me")
+        await gate.reached.wait()
+        await both.x.say("no, this instead")
+        await both.until(gate.closed.is_set, within=1.0)
+        await both.until(lambda: len(both.y.platform.sent) == 2, within=2)
+        assert both.y.platform.texts[-1] == "you said: no, this instead"
+
+
+async def test_an_answer_is_put_into_its_open_request_at_once_where_its_turn_ran() -> None:
+    async with nodes() as both:
+        receipt = await both.y.receive(both.y.said("hello"), timedelta(seconds=5))
+        at = both.clock.monotonic()
+        async with asyncio.timeout(5):
+            piece = await receipt.reply(4 * SECOND)
+        assert piece is not None
+        assert piece.text == "you said: hello"
+        assert both.clock.monotonic() == at, "nobody had to look again"
+
+
+async def test_an_answer_is_put_into_the_request_that_came_to_another_node() -> None:
+    gate = Gate()
+    async with nodes(gate) as both:
+        said = both.y.said("hello")
+        await both.y.receive(said, timedelta(seconds=5))
+        await gate.reached.wait()
+        repeat = await both.x.receive(said, timedelta(seconds=5))
+        assert not repeat.new
+        replying = asyncio.ensure_future(repeat.reply(4 * SECOND))
+        gate.let_go.set()
+        assert await both.until(replying.done, within=1.0) <= 0.3
+        piece = await replying
+        assert piece is not None
+        assert piece.text == "done"
+        assert both.y.platform.sent == []

@@ -1,0 +1,46 @@
+"""What a row of the matrix is given, and what is kept of it: the folders of its worlds."""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests import postgres
+from tests.faults.world import Plan, Store, World, world
+
+
+@dataclass(slots=True)
+class Bench:
+    """One run of one row on one kind of database."""
+
+    folder: Path
+    store: Store
+    seed: int
+    seconds: float
+    """How long a row without an end of its own goes on."""
+    server: postgres.Server | None = None
+    folders: list[Path] = field(default_factory=list)
+    """Of every world that was made: the checker reads them."""
+    missed: list[str] = field(default_factory=list)
+    """What the row wanted to happen and what did not."""
+
+    @asynccontextmanager
+    async def world(self, plan: Plan) -> AsyncGenerator[World, None]:
+        """A world whose logs are judged after the row."""
+        folder = self.folder / f"world-{len(self.folders) + 1}"
+        self.folders.append(folder)
+        async with world(plan, folder, server=self.server) as made:
+            yield made
+
+
+Run = Callable[[Bench], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of the matrix: what it is called, where it applies, how it runs."""
+
+    name: str
+    stores: tuple[Store, ...]
+    run: Run
+    why: str = ""

@@ -1,0 +1,69 @@
+"""I4: every turn is thought about after all that was said before it, and after nothing else."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from tests.faults.checker.outcomes import Talked
+from tests.faults.checker.records import Ask, Promise, Story, Violation
+from tests.faults.marks import Mark, read_mark
+
+ROOM = 15
+"""A window with this much room left has not been cut: a turn is never longer."""
+REFUSALS = range(400, 500)
+
+
+def context(story: Story, talked: Talked, asks: list[Ask]) -> Iterator[Violation]:
+    """A prompt's answers are the newest of those that the person got before, in that order."""
+    sequence = [screen.marks for screen in _once(talked)]
+    places = {mark: place for place, marks in enumerate(sequence) for mark in marks}
+    for ask in asks:
+        if ask.status in REFUSALS and ask.fault is None:
+            what = f"the model refused a prompt of {talked.talk} ({ask.status})"
+            yield Violation(Promise.CONTEXT, what, (str(ask.line),))
+        own = [places[mark] for mark in ask.block if mark in places]
+        if not own:
+            continue  # it never became an answer: what it was asked with shows nowhere
+        yield from _history(story, ask, sequence[: min(own)])
+
+
+def not_again(story: Story, asks: list[Ask]) -> Iterator[Violation]:
+    """Where every server ends in good order, nothing is asked a second time."""
+    if not story.about["calm"]:
+        return
+    seen: dict[str, Ask] = {}
+    for ask in asks:
+        first = seen.setdefault(ask.digest, ask)
+        if first is not ask:
+            what = f"the model was asked twice for {' '.join(map(str, ask.block))}"
+            proof = (str(first.line), str(ask.line))
+            yield Violation(Promise.AT_MOST_ONCE, what, proof)
+
+
+def _history(story: Story, ask: Ask, before: list[tuple[Mark, ...]]) -> Iterator[Violation]:
+    history = _answers(ask)
+    complete = len(ask.messages) < story.about["window"] - ROOM
+    expected = before if complete else before[len(before) - len(history) :]
+    if history != expected:
+        lacking = [str(mark) for marks in expected if marks not in history for mark in marks]
+        foreign = [str(mark) for marks in history if marks not in expected for mark in marks]
+        what = (
+            f"the prompt for {' '.join(map(str, ask.block))} does not hold what was said before: "
+            f"lacking {lacking}, not expected {foreign}"
+        )
+        yield Violation(Promise.CONTEXT, what, (str(ask.line),))
+
+
+def _answers(ask: Ask) -> list[tuple[Mark, ...]]:
+    return [
+        tuple(map(read_mark, marks))
+        for role, marks, *calls in ask.messages
+        if role == "assistant" and not calls and marks
+    ]
+
+
+def _once(talked: Talked) -> Iterator[Any]:
+    seen: set[tuple[Mark, ...]] = set()
+    for screen in talked.answers:
+        if screen.marks not in seen:
+            seen.add(screen.marks)
+            yield screen

@@ -1,0 +1,98 @@
+"""I3: answers in the order of acceptance, and one turn of a conversation at a time."""
+
+from bisect import bisect_left
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import accumulate
+
+from tests.faults.checker.delivery import acknowledged
+from tests.faults.checker.outcomes import Talked, at
+from tests.faults.checker.records import Ask, Message, Promise, Story, ToolRun, Violation
+from tests.faults.marks import Mark
+
+
+@dataclass(frozen=True, slots=True)
+class _Answered:
+    message: Message
+    taken_at: int
+    when: int
+
+
+def order(story: Story, talked: Talked) -> Iterator[Violation]:
+    """Outcomes come in the order of acceptance, as far as the logs can tell that order.
+
+    A message is accepted between its first delivery and its acknowledgement; where one ends
+    before another begins, their order is known.
+    """
+    answers = talked.first_answers()
+    answered = [
+        _Answered(one, one.acknowledged_at or 0, at(answers[one.mark]))
+        for one in acknowledged(story, talked)
+        if one.mark in answers
+    ]
+    answered.sort(key=lambda one: one.taken_at)
+    latest = list(accumulate(answered, _later))
+    for one in answered:
+        before = bisect_left(answered, one.message.first_at, key=lambda other: other.taken_at)
+        if before and latest[before - 1].when > one.when:
+            first, then = latest[before - 1].message, one.message
+            what = f"{then.mark} was answered before {first.mark}, which came before it"
+            shown = (*answers[then.mark].evidence, *answers[first.mark].evidence)
+            lines = map(str, (*first.lines[:2], *then.lines[:2]))
+            yield Violation(Promise.ORDER, what, (*lines, *shown))
+
+
+def _later(one: _Answered, other: _Answered) -> _Answered:
+    return one if one.when >= other.when else other
+
+
+@dataclass(frozen=True, slots=True)
+class _Span:
+    """While the model or a tool was at work for a turn, as far as its node was alive."""
+
+    begin: int
+    end: int
+    node: str
+    turn: frozenset[Mark]
+    excused: bool
+    line: str
+
+
+def one_turn_at_a_time(story: Story, asks: list[Ask], runs: list[ToolRun]) -> Iterator[Violation]:
+    """Within a conversation what the model and the tools do never overlaps between turns.
+
+    A node that was frozen or cut off while it asked cannot have known that others went on; and
+    what a dead node asked for ends with its death.
+    """
+    spans = [
+        _span(story, (ask.node, frozenset(ask.block)), (ask.at, ask.ended_at), str(ask.line))
+        for ask in asks
+    ]
+    for run in runs:
+        turn = frozenset(_turn_of(run, asks))
+        spans.append(_span(story, (run.node, turn), (run.at, run.ended_at), str(run.line)))
+    spans.sort(key=lambda span: span.begin)
+    for i, span in enumerate(spans):
+        for other in spans[i + 1 :]:
+            if other.begin >= span.end:
+                break
+            same = span.node == other.node and span.turn & other.turn
+            if not same and not span.excused and not other.excused:
+                what = f"two turns of {min(span.turn).talk} ran at once"
+                yield Violation(Promise.ORDER, what, (span.line, other.line))
+
+
+def _turn_of(run: ToolRun, asks: list[Ask]) -> tuple[Mark, ...]:
+    """The messages that were answered together with the one whose tool this is."""
+    of_turn = (ask.block for ask in asks if run.mark in ask.block and ask.at <= run.at)
+    return max(of_turn, key=len, default=(run.mark,))
+
+
+def _span(
+    story: Story, whose: tuple[str, frozenset[Mark]], when: tuple[int, int | None], line: str
+) -> _Span:
+    (node, turn), (begin, end) = whose, when
+    death = min((at for at in story.deaths(node) if at >= begin), default=story.ended_at)
+    until = death if end is None else min(end, death)
+    excused = any(since < until and begin < to for since, to in story.absences(node))
+    return _Span(begin, until, node, turn, excused, line)

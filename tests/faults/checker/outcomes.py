@@ -1,0 +1,60 @@
+"""What became of each message: its answer, or the sentence that stands in its place."""
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+from tests.faults.checker.records import Screen, Story
+from tests.faults.marks import Mark, Talk
+
+OPENING = "…"
+REPEATED = ("(sent again)", "(重发)")
+"""How an answer begins that is sent once more because nobody knows whether it arrived."""
+
+
+@dataclass(slots=True)
+class Talked:
+    """One conversation, told from what its person saw."""
+
+    talk: Talk
+    answers: list[Screen] = field(default_factory=list)
+    """Whole answers, in the order in which they were whole for the first time."""
+    sentences: list[Screen] = field(default_factory=list)
+    """Messages of the bot that answer nobody by name."""
+    halves: list[Screen] = field(default_factory=list)
+    """Left on the screen, and neither an answer nor a sentence."""
+
+    def first_answers(self) -> dict[Mark, Screen]:
+        """Where each message was answered first."""
+        found: dict[Mark, Screen] = {}
+        for screen in self.answers:
+            for mark in screen.marks:
+                found.setdefault(mark, screen)
+        return found
+
+
+def at(screen: Screen) -> int:
+    """When an answer was there, or a sentence."""
+    return (screen.whole or screen.versions[-1]).at
+
+
+def is_repeat(screen: Screen) -> bool:
+    """Whether it says itself that it may be there twice."""
+    return screen.text.startswith(REPEATED)
+
+
+def told(story: Story) -> dict[Talk, Talked]:
+    """Every conversation's outcomes."""
+    found: dict[Talk, Talked] = defaultdict(lambda: Talked(Talk("?", 0)))
+    for talk in story.talks():
+        found[talk] = talked = Talked(talk)
+        for screen in story.screens.get(talk, ()):
+            if screen.deleted_at is not None:
+                continue
+            if screen.whole is not None:
+                talked.answers.append(screen)
+            elif screen.marks or screen.text == OPENING:
+                talked.halves.append(screen)
+            else:
+                talked.sentences.append(screen)
+        talked.answers.sort(key=at)
+    return dict(found)

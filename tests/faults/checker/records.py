@@ -1,0 +1,206 @@
+"""What happened, as the logs tell it. Times are microseconds of the machine's monotonic clock."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from tests.faults.marks import END, Mark, Talk, marks_in
+
+Line = dict[str, Any]
+
+
+class Promise(StrEnum):
+    """The invariants of the reference, section 5.1."""
+
+    NO_LOSS = "I1"
+    AT_MOST_ONCE = "I2"
+    ORDER = "I3"
+    CONTEXT = "I4"
+    ISOLATION = "I5"
+    TOOLS = "I6"
+    NO_PHANTOM = "I7"
+    ACCOUNTING = "I8"
+    NO_SECRETS = "I9"
+    BOUNDED = "I10"
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """A promise that was broken, and the lines of the logs that show it."""
+
+    promise: Promise
+    what: str
+    evidence: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One line of one log."""
+
+    file: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.file}: {self.text}"
+
+
+@dataclass(slots=True)
+class Message:
+    """Something that a person wrote."""
+
+    mark: Mark
+    first_at: int
+    acknowledged_at: int | None = None
+    lines: list[Evidence] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A text that stood on a screen."""
+
+    at: int
+    text: str
+    line: Evidence
+
+
+@dataclass(slots=True)
+class Screen:
+    """One message of the bot, with everything it ever said."""
+
+    talk: Talk
+    versions: list[Version]
+    deleted_at: int | None = None
+
+    @property
+    def text(self) -> str:
+        """What stands there at the end."""
+        return self.versions[-1].text
+
+    @property
+    def marks(self) -> tuple[Mark, ...]:
+        """Whom it answers, by its last text."""
+        return marks_in(self.text)
+
+    @property
+    def whole(self) -> Version | None:
+        """The first version that was a whole answer."""
+        return next((one for one in self.versions if END in one.text), None)
+
+    @property
+    def evidence(self) -> tuple[str, ...]:
+        """The lines that tell of it."""
+        return tuple(str(one.line) for one in self.versions)
+
+
+@dataclass(slots=True)
+class Ask:
+    """One request to the model."""
+
+    call: int
+    at: int
+    node: str
+    block: tuple[Mark, ...]
+    round: int
+    messages: list[Any]
+    digest: str
+    line: Evidence
+    ended_at: int | None = None
+    status: int | None = None
+    fault: str | None = None
+    usage: Line | None = None
+    finish: str | None = None
+
+    @property
+    def talk(self) -> Talk | None:
+        """Whose turn asked."""
+        return self.block[0].talk if self.block else None
+
+    @property
+    def completed(self) -> bool:
+        """Whether the provider said everything, and counts it."""
+        return self.status == 200 and self.usage is not None
+
+
+@dataclass(slots=True)
+class ToolRun:
+    """One run of a tool, from the tool's own ledger."""
+
+    tool: str
+    key: str
+    mark: Mark
+    talk: Talk
+    node: str
+    pid: int
+    at: int
+    line: Evidence
+    ended_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that the harness did."""
+
+    kind: str
+    at: int
+    node: str
+    line: Evidence
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """How much a process held at one moment."""
+
+    node: str
+    pid: int
+    phase: str
+    held: dict[str, float]
+    line: Evidence
+
+
+@dataclass(slots=True)
+class Story:
+    """A whole run."""
+
+    about: Line
+    messages: dict[Mark, Message] = field(default_factory=dict)
+    screens: dict[Talk, list[Screen]] = field(default_factory=dict)
+    drafts: list[tuple[Talk, Version]] = field(default_factory=list)
+    asks: list[Ask] = field(default_factory=list)
+    tools: list[ToolRun] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+    samples: list[Sample] = field(default_factory=list)
+    usage: dict[Talk, Line] = field(default_factory=dict)
+    counted: bool = False
+    """Whether the database's rows are there at all: not when it was thrown away."""
+    node_logs: dict[str, str] = field(default_factory=dict)
+    ended_at: int = 0
+
+    def talks(self) -> list[Talk]:
+        """Every conversation that was written in or to."""
+        return sorted({mark.talk for mark in self.messages} | set(self.screens))
+
+    def absences(self, node: str) -> list[tuple[int, int]]:
+        """When a node could not know what went on: frozen, cut off, or dead from then on."""
+        found: list[tuple[int, int]] = []
+        since: int | None = None
+        for event in self.events:
+            if event.node != node:
+                continue
+            if event.kind in ("frozen", "cut_off") and since is None:
+                since = event.at
+            elif event.kind in ("thawed", "joined") and since is not None:
+                found.append((since, event.at))
+                since = None
+        if since is not None:
+            found.append((since, self.ended_at))
+        return found
+
+    def deaths(self, node: str) -> list[int]:
+        """When processes of this node were killed or ended."""
+        kinds = ("killed", "gone")
+        return [one.at for one in self.events if one.node == node and one.kind in kinds]
+
+    def troubles(self) -> list[Event]:
+        """Everything that may leave a send ambiguous."""
+        harmless = ("started", "ready", "gone", "note")
+        return [event for event in self.events if event.kind not in harmless]

@@ -1,0 +1,41 @@
+"""SIGTERM in the middle of the work: what runs is finished or handed on, and nothing runs twice."""
+
+import asyncio
+import random
+from functools import partial
+
+from tests.faults.bench import Bench
+from tests.faults.driver import Habits
+from tests.faults.rows.under import under
+from tests.faults.world import Plan, World
+
+GRACE = 30.0
+"""Seconds within which a server that is told to stop is gone."""
+BETWEEN = (1.0, 3.0)
+
+
+async def drains(bench: Bench) -> None:
+    """One node after the other is told to stop, and started again."""
+    plan = Plan(
+        "SIGTERM drains",
+        bench.store,
+        nodes=1 if bench.store == "sqlite" else 3,
+        talks=20,
+        seed=bench.seed,
+        pause=0.3,
+        calm=True,
+        habits=Habits(rate=20.0),
+    )
+    await under(bench, plan, partial(_stop, bench), may_end=True)
+
+
+async def _stop(bench: Bench, world: World, chance: random.Random) -> None:
+    while True:
+        await asyncio.sleep(chance.uniform(*BETWEEN))
+        node = chance.choice(world.nodes)
+        world.hidden.add(node.url)
+        code = await node.stop(within=GRACE)
+        if code != 0:
+            bench.missed.append(f"{node.name} ended with {code} instead of 0")
+        await node.start()
+        world.hidden.discard(node.url)

@@ -1,0 +1,52 @@
+"""`kill -9` at every named point, one after the other, on the database that the last one left."""
+
+from collections.abc import Sequence
+
+from tests.faults.bench import Bench
+from tests.faults.driver import Habits
+from tests.faults.rows.points import POINTS, Point
+from tests.faults.world import Plan, World
+
+RECOVERY = 20.0
+"""Seconds in which everything that was interrupted has its outcome."""
+OTHERS = 5
+"""Messages of other people while one leads to the point."""
+
+
+async def kill_points(bench: Bench, points: Sequence[Point] = POINTS) -> None:
+    """Each start after a kill first brings to its end what the kill interrupted."""
+    plan = Plan("kill points", bench.store, seed=bench.seed, talks=6, habits=Habits(rate=40))
+    async with bench.world(plan) as world:
+        await world.node.start()
+        await world.driver.run(10)
+        await world.node.kill("the beginning")
+        for number, point in enumerate(points):
+            await _die(bench, world, point, number)
+        await world.node.start()
+        await world.driver.run(10)
+        await world.settle(RECOVERY)
+        await world.finish()
+
+
+async def _die(bench: Bench, world: World, point: Point, number: int) -> None:
+    driver = world.driver
+    await world.node.start(fault=point.fault)
+    if not await world.settle(RECOVERY):
+        bench.missed.append(f"recovery before {point.name!r}")
+    own = [talk for talk in driver.talks if talk.tenant == point.tenant]
+    mark = driver.next(own[number % len(own)])
+    await point.prepare(world, mark)
+    world.node.arm()
+    driver.deliver_soon(mark, point.wish)
+    if not point.alone:
+        others = [talk for talk in driver.talks if talk != mark.talk]
+        for i in range(OTHERS):
+            driver.begin(others[(number + i) % len(others)])
+    reached = await point.reached(world, mark)
+    world.log.write("fault" if reached else "note", node=world.node.name, point=point.name)
+    if not reached:
+        bench.missed.append(point.name)
+    await world.node.kill(point.name)
+    await world.model.tell("release")
+    for bot in world.bots.values():
+        await bot.tell("clear")

@@ -1,0 +1,49 @@
+"""Between a node and PostgreSQL: silence, one-way lines, delay, cuts; the server heals alone."""
+
+import asyncio
+import random
+
+from tests.faults.bench import Bench
+from tests.faults.driver import Habits
+from tests.faults.proxy import Line
+from tests.faults.rows.under import under
+from tests.faults.world import Plan, World
+
+LENGTHS = (0.5, 4.0)
+"""How long a partition lasts, in leases."""
+PAUSE = (1.0, 3.0)
+LINES = (Line.SILENT, Line.DEAF, Line.DUMB, Line.SLOW, Line.CUT)
+
+
+async def partitions(bench: Bench) -> None:
+    """Three nodes, one of them behind a broken line at a time."""
+    plan = Plan(
+        "partitions",
+        "postgres",
+        nodes=3,
+        talks=20,
+        seed=bench.seed,
+        within=90.0,
+        pause=0.2,
+        proxied=True,
+        # A node that never comes back in time is as good as dead to its turns: three times is
+        # poison, and a person is told so.
+        reports=True,
+        habits=Habits(rate=15.0),
+    )
+    await under(bench, plan, _break)
+
+
+async def _break(world: World, chance: random.Random) -> None:
+    while True:
+        await asyncio.sleep(chance.uniform(*PAUSE))
+        number = chance.randrange(len(world.nodes))
+        node, proxy = world.nodes[number], world.proxies[number]
+        line = chance.choice(LINES)
+        world.log.write("cut_off", node=node.name, line=line)
+        proxy.line = line
+        try:
+            await asyncio.sleep(world.plan.lease * chance.uniform(*LENGTHS))
+        finally:
+            proxy.line = Line.WHOLE
+            world.log.write("joined", node=node.name)

@@ -1,0 +1,40 @@
+"""`kill -9` of a random node every few seconds while people go on writing."""
+
+import asyncio
+import random
+
+from tests.faults.bench import Bench
+from tests.faults.driver import Habits
+from tests.faults.rows.under import under
+from tests.faults.world import Plan, World
+
+RATE = 25.0
+"""Messages a second that two cores carry beside everything else of a run."""
+EVERY = (2.0, 6.0)
+"""Seconds between kills."""
+DOWN = (0.1, 1.5)
+"""Seconds until a killed node is started again."""
+
+
+async def random_kills(bench: Bench) -> None:
+    """Three nodes on PostgreSQL, one process on SQLite."""
+    plan = Plan(
+        "random kills",
+        bench.store,
+        nodes=1 if bench.store == "sqlite" else 3,
+        talks=30,
+        seed=bench.seed,
+        # A message that was in flight at three kills is poison: it gets a sentence.
+        reports=True,
+        habits=Habits(rate=RATE),
+    )
+    await under(bench, plan, _kill, may_end=True)
+
+
+async def _kill(world: World, chance: random.Random) -> None:
+    while True:
+        await asyncio.sleep(chance.uniform(*EVERY))
+        node = chance.choice(world.nodes)
+        await node.kill("at random")
+        await asyncio.sleep(chance.uniform(*DOWN))
+        await node.start()

@@ -1,0 +1,45 @@
+"""What most rows are: people write for a while, and all the while something is made to go wrong."""
+
+import asyncio
+import random
+from collections.abc import Callable, Coroutine
+
+from tests.faults.bench import Bench
+from tests.faults.sampling import sample
+from tests.faults.world import Plan, World
+
+Trouble = Callable[[World, random.Random], Coroutine[None, None, None]]
+WARMING = 40
+"""Messages before the books are opened: what is loaded at the first one stays."""
+
+LONG = 30.0
+"""Seconds of load after which it is worth looking at what is left of it."""
+REST = 20.0
+"""Seconds after which idle connections to peers are closed."""
+
+
+async def under(bench: Bench, plan: Plan, trouble: Trouble, *, may_end: bool = False) -> None:
+    """Run the plan with this trouble; `may_end`: nodes are expected to end by themselves."""
+    async with bench.world(plan) as world:
+        await world.start()
+        await world.driver.run(WARMING)
+        await world.settle()
+        await sample(world.nodes, world.url, world.folder, "before")
+        making = asyncio.create_task(trouble(world, random.Random(bench.seed)))
+        try:
+            await world.driver.run(round(plan.habits.rate * bench.seconds))
+        finally:
+            making.cancel()
+            (ended,) = await asyncio.gather(making, return_exceptions=True)
+        if isinstance(ended, Exception):
+            raise ended
+        for node in world.nodes:
+            if not node.alive:
+                if not may_end:
+                    bench.missed.append(f"{node.name} has ended by itself")
+                await node.start()
+        await world.settle()
+        if bench.seconds >= LONG:
+            await asyncio.sleep(REST)
+            await sample(world.nodes, world.url, world.folder, "after")
+        await world.finish()

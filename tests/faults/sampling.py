@@ -1,0 +1,56 @@
+"""How much a process holds: memory, descriptors, threads; and its database: log and connections."""
+
+import json
+import os
+from pathlib import Path
+from typing import Literal
+
+import asyncpg
+
+from tests.faults.node import Node
+from tests.peers.log import monotonic_us
+
+PAGE = os.sysconf("SC_PAGE_SIZE")
+CONNECTIONS = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'parley'"
+
+
+async def sample(
+    nodes: list[Node], url: str, folder: Path, phase: Literal["before", "after"]
+) -> None:
+    """One line for each node that runs."""
+    wal = _log_of(url)
+    connections = await _connections(url)
+    with (folder / "samples.jsonl").open("a", encoding="utf-8") as file:
+        for node in nodes:
+            held = {**held_by(node.pid), **wal, **connections}
+            line = {"mono": monotonic_us(), "node": node.name, "pid": node.pid, "phase": phase}
+            file.write(json.dumps({**line, "held": held}) + "\n")
+
+
+def held_by(pid: int) -> dict[str, float]:
+    """What a process holds now, from the kernel's own books."""
+    process = Path("/proc") / str(pid)
+    pages = int((process / "statm").read_text(encoding="ascii").split()[1])
+    return {
+        "rss": float(pages * PAGE),
+        "fds": float(len(list((process / "fd").iterdir()))),
+        "threads": float(len(list((process / "task").iterdir()))),
+    }
+
+
+def _log_of(url: str) -> dict[str, float]:
+    scheme, _, path = url.partition(":///")
+    if scheme != "sqlite":
+        return {}
+    wal = Path(f"{path}-wal")
+    return {"wal": float(wal.stat().st_size if wal.exists() else 0)}
+
+
+async def _connections(url: str) -> dict[str, float]:
+    if url.startswith("sqlite"):
+        return {}
+    connection = await asyncpg.connect(url, ssl=False, timeout=30)
+    try:
+        return {"connections": float(await connection.fetchval(CONNECTIONS, timeout=30))}
+    finally:
+        await connection.close(timeout=10)

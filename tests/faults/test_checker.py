@@ -1,0 +1,79 @@
+"""The judge of fault runs is judged: a good run passes, ten falsified ones do not."""
+
+import asyncio
+import sys
+from collections.abc import AsyncGenerator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from tests.faults.checker.judge import judge
+from tests.faults.doctor import FORGERIES, forge
+from tests.faults.driver import Habits
+from tests.faults.sampling import sample
+from tests.faults.world import Plan, world
+from tests.needs import ROOT
+
+pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def good(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Path, None]:
+    """The logs of a short run in which nothing went wrong."""
+    folder = tmp_path_factory.mktemp("good")
+    plan = Plan("good", "sqlite", talks=2, habits=Habits(rate=40, twice=0.2))
+    async with world(plan, folder) as made:
+        await made.start()
+        # One after the other, so that the order of each conversation is known.
+        for wish in ("", "stamp", "look stamp"):
+            for talk in made.talks:
+                await made.driver.say(talk, wish)
+            assert await made.settle()
+        await sample(made.nodes, made.url, folder, "before")
+        await made.driver.run(20)
+        assert await made.settle()
+        await sample(made.nodes, made.url, folder, "after")
+        await made.finish()
+    yield folder
+
+
+async def test_a_good_run_passes(good: Path) -> None:
+    verdict = judge(good)
+    assert not verdict.violations
+    assert verdict.figures.messages == verdict.figures.answered == 32
+
+
+@pytest.mark.parametrize("name", FORGERIES)
+async def test_a_falsified_run_is_found_out(good: Path, tmp_path: Path, name: str) -> None:
+    folder = forge(good, tmp_path / "forged", name)
+    found = [one for one in judge(folder).violations if one.promise is FORGERIES[name][1]]
+    assert found
+    assert all(one.evidence for one in found)
+
+
+async def test_a_secret_in_a_log_is_found(good: Path, tmp_path: Path) -> None:
+    folder = forge(good, tmp_path / "forged", "lost")
+    with (folder / "node-n1.log").open("a", encoding="utf-8") as log:
+        log.write("the token is 111111111:FAULTS-alpha-token-xxxxxxxx\n")
+    assert "I9" in {one.promise for one in judge(folder).violations}
+
+
+async def test_the_program_prints_the_evidence_and_fails(good: Path, tmp_path: Path) -> None:
+    folder = forge(good, tmp_path / "forged", "doubled")
+    code, output = await _check(folder)
+    assert code == 1
+    assert "I2: ma" in output
+    assert output.count("bot-a.jsonl:") >= 2
+    assert (await _check(good))[0] == 0
+
+
+async def _check(folder: Path) -> tuple[int, str]:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "tests.faults.checker", str(folder)),
+        cwd=ROOT,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    async with asyncio.timeout(60):
+        output, _ = await process.communicate()
+    return process.returncode or 0, output.decode()

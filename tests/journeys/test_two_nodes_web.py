@@ -1,0 +1,226 @@
+"""Two servers on one PostgreSQL: pages of one show what the other answers, and stop it."""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from tests.adapters.web.client import Event, Reader, characters, shown
+from tests.journeys.program import Program, a_moment, free_port, running
+from tests.peers.model import ModelPeer
+from tests.peers.model_answers import Answer, Call, Script, by_words, echo, in_turn
+from tests.postgres import Server
+
+pytestmark = [pytest.mark.slow, pytest.mark.postgres]
+
+LONG = "".join(f"word{n} 字{n}, " for n in range(40))
+SECRET = "the same on every node, thirty-two bytes"
+PATIENCE = 20.0
+
+
+@dataclass
+class Visitor:
+    """One browser; a balancer in front of the nodes may lead it to any of them."""
+
+    http: aiohttp.ClientSession
+
+    async def post(self, node: Program, path: str, id: str, text: str = "") -> int:
+        body = json.dumps({"id": id, "text": text})
+        headers = {"Content-Type": "application/json"}
+        address = f"{node.url}/in/web/{path}"
+        async with self.http.post(address, data=body, headers=headers) as answer:
+            await answer.read()
+            return answer.status
+
+    async def say(self, node: Program, id: str, text: str) -> None:
+        assert await self.post(node, "messages", id, text) == 202
+
+    async def stop(self, node: Program, id: str) -> None:
+        assert await self.post(node, "stop", id) == 202
+
+    async def history(self, node: Program) -> list[dict[str, Any]]:
+        async with self.http.get(f"{node.url}/in/web/messages") as answer:
+            page = await answer.json()
+            found: list[dict[str, Any]] = page["messages"]
+            return found
+
+    @asynccontextmanager
+    async def reading(self, node: Program, last: str = "") -> AsyncIterator[Reader]:
+        headers = {"Last-Event-ID": last} if last else {}
+        async with self.http.get(f"{node.url}/in/web/events", headers=headers) as answer:
+            assert answer.status == 200
+            yield Reader(answer.content)
+
+
+@dataclass
+class Nodes:
+    """Two programs over one database, and the model that both ask."""
+
+    x: Program
+    y: Program
+    model: ModelPeer
+    visitor: Visitor
+
+    async def asked(self, count: int = 1) -> None:
+        """The model was asked so often, the last time by `y`."""
+        await self.model.wait_for(lambda: len(self.model.asked) >= count, PATIENCE)
+        assert self.model.asked[-1].body["model"] == "y", "the node that accepts runs it"
+
+
+def config(name: str, model: ModelPeer, database: str) -> dict[str, Any]:
+    return {
+        "server": {"port": free_port(), "node": name, "secret": SECRET, "grace": "5s"},
+        "database": {"url": database, "lease": "2s"},
+        "models": {
+            "main": {"use": "openai", "model": name, "api_key": "key", "base_url": model.base_url}
+        },
+        "adapters": {"web": {"use": "adapters.web"}},
+        "plugins": [{"use": "plugins.calculator"}],
+    }
+
+
+@asynccontextmanager
+async def nodes(server: Server, folder: Path, script: Script) -> AsyncGenerator[Nodes, None]:
+    url = await server.create()
+    try:
+        async with AsyncExitStack() as stack:
+            model = await stack.enter_async_context(ModelPeer(script))
+            programs: list[Program] = []
+            for name in ("x", "y"):
+                (folder / name).mkdir()
+                settings = config(name, model, url)
+                program = running(folder / name, settings)
+                programs.append(await stack.enter_async_context(program))
+            jar = aiohttp.CookieJar(unsafe=True)
+            session = await stack.enter_async_context(aiohttp.ClientSession(cookie_jar=jar))
+            async with session.get(f"{programs[0].url}/in/web/") as page:
+                assert page.status == 200
+            x, y = programs
+            yield Nodes(x, y, model, Visitor(session))
+    finally:
+        await server.drop(url)
+
+
+def grows(events: list[Event]) -> list[str]:
+    """What kinds of events a page got, those that repeat once."""
+    names = [event.name for event in events]
+    return [name for n, name in enumerate(names) if n == 0 or names[n - 1] != name]
+
+
+async def test_a_page_on_one_node_shows_the_first_answer_that_another_gives(
+    tmp_path: Path, postgres_server: Server
+) -> None:
+    script = in_turn(
+        Answer(calls=(Call("calculate", {"expression": "6*7"}),)),
+        Answer(text=LONG, chunks=40, pace=0.05),
+    )
+    async with (
+        nodes(postgres_server, tmp_path, script) as both,
+        both.visitor.reading(both.x) as page,
+    ):
+        await both.visitor.say(both.y, "q1", "tell me much")
+        await both.asked()
+        await page.until("ended")
+        # `accepted` is for pages that have been open for a while: this one reads the history
+        assert grows(page.events)[-4:] == ["status", "draft", "message", "ended"]
+        drafts = [event for event in page.events if event.name == "draft"]
+        assert LONG.startswith(shown(drafts)), "every piece where it belongs"
+        assert len(drafts) > 4, "it is seen to grow"
+        lengths = [characters(draft.id) for draft in drafts]
+        assert lengths == sorted(set(lengths)), "no piece twice"
+        (message,) = [event for event in page.events if event.name == "message"]
+        assert message.data["text"] == LONG
+        assert [line["text"] for line in await both.visitor.history(both.x)][-1] == LONG
+        assert all(asked.streamed for asked in both.model.asked), "it knew that somebody watches"
+
+
+async def test_a_page_whose_line_breaks_goes_on_on_the_other_node(
+    tmp_path: Path, postgres_server: Server
+) -> None:
+    go_on = asyncio.Event()
+    script = in_turn(Answer(text=LONG, chunks=40, pace=0.02, waits={20: go_on}))
+    async with nodes(postgres_server, tmp_path, script) as both:
+        async with both.visitor.reading(both.y) as page:
+            await both.visitor.say(both.y, "q1", "tell me much")
+            await both.asked()
+            seen = await page.until(lambda event: event.name == "draft")
+        before = shown([event for event in seen if event.name == "draft"])
+        async with both.visitor.reading(both.x, last=seen[-1].id) as page:
+            await page.until(lambda event: event.name in {"snapshot", "draft"})
+            go_on.set()
+            await page.until("ended")
+            assert page.events[0].name == "snapshot"
+            assert shown(page.events, before) == LONG
+
+
+async def test_a_page_that_opens_in_the_middle_shows_what_another_node_has_said_so_far(
+    tmp_path: Path, postgres_server: Server
+) -> None:
+    go_on = asyncio.Event()
+    script = in_turn(Answer(text=LONG, chunks=40, waits={20: go_on}))
+    async with (
+        nodes(postgres_server, tmp_path, script) as both,
+        both.visitor.reading(both.y) as first,
+    ):
+        await both.visitor.say(both.y, "q1", "tell me much")
+        await first.until(lambda event: event.name == "draft")
+        async with both.visitor.reading(both.x) as page:
+            await page.until("draft")
+            go_on.set()
+            await page.until("ended")
+            drafts = [event for event in page.events if event.name == "draft"]
+            assert LONG.startswith(shown(drafts))
+            assert shown(page.events) == LONG
+            await first.until("ended")
+            assert shown(first.events) == LONG
+
+
+async def test_a_stop_through_one_node_ends_the_turn_of_another_within_a_second(
+    tmp_path: Path, postgres_server: Server
+) -> None:
+    script = by_words({"much": Answer(text=LONG, chunks=40, pace=0.3)}, echo())
+    async with (
+        nodes(postgres_server, tmp_path, script) as both,
+        both.visitor.reading(both.x) as page,
+    ):
+        await both.visitor.say(both.y, "q1", "tell me much")
+        await both.asked()
+        await page.until("draft")
+        async with asyncio.timeout(1.5):
+            await both.visitor.stop(both.x, "s1")
+            while both.model.asked[0].closed_at is None:
+                await a_moment()
+        await page.until("ended")
+        texts = [line["text"] for line in await both.visitor.history(both.x)]
+        assert texts[0] == "tell me much"
+        assert texts[1].startswith("word0")
+        assert "stopped" in texts[1]
+        assert page.events[-2].data["text"] == texts[1]
+        assert len(texts) == 2
+
+
+async def test_a_page_sees_the_answer_of_the_node_that_takes_over(
+    tmp_path: Path, postgres_server: Server
+) -> None:
+    never = asyncio.Event()
+    script = in_turn(
+        Answer(text=LONG, chunks=40, waits={20: never}), Answer(text=LONG, chunks=40, pace=0.02)
+    )
+    async with (
+        nodes(postgres_server, tmp_path, script) as both,
+        both.visitor.reading(both.x) as page,
+    ):
+        await both.visitor.say(both.y, "q1", "tell me much")
+        await both.asked()
+        await page.until("draft")
+        await both.y.kill()
+        await page.until("ended")
+        assert shown(page.events) == LONG
+        assert [event.name for event in page.events].count("message") == 1
+        assert both.model.asked[-1].body["model"] == "x"

@@ -1,0 +1,148 @@
+"""`parley inbox` and `parley outbox`: what waits, what was given up and why, and never a word."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from bot.cli.rows import age
+from bot.cli.words import words
+from bot.domain.conversation import TurnState
+from bot.domain.records import Unsure
+from tests.contracts.test_store_operators import given_up
+from tests.contracts.worlds import World
+from tests.test_cli import Run, fill, folder, run, serving
+
+__all__ = ["folder", "run"]
+
+SAID = "a word in confidence"
+NOTHING = "No message waits, and none was given up.\n"
+
+
+async def poison(world: World) -> None:
+    await given_up(world)
+    await world.accept(world.inbound(SAID))
+
+
+async def expired(world: World) -> None:
+    claim = await world.claimed()
+    await world.answered(claim, SAID, expires_at=world.now() - timedelta(hours=15))
+    await world.store.expire_outbox(timedelta(days=7))
+
+
+async def doubtful(world: World) -> None:
+    claim = await world.claimed()
+    (row,) = await world.answered(claim, SAID, sending_first=True)
+    await world.store.bury(claim, row, error="ambiguous")
+
+
+async def unsure(world: World) -> None:
+    claim = await world.claimed()
+    head = await world.store.head(claim)
+    finish = world.finish(head, replace(world.turn(head), state=TurnState.ANSWERED))
+    await world.store.finish(claim, replace(finish, unsure=(Unsure("pay", "key1"),)))
+
+
+def test_the_inbox_shows_what_waits_and_what_three_crashes_ended(run: Run, folder: Path) -> None:
+    assert run("inbox", "list")[0] == 2  # no database yet
+    fill(folder, poison)
+    code, out, _ = run("inbox", "list")
+    dead, waiting = out.splitlines()
+    assert code == 0
+    assert dead.split()[1:4] == ["dead", "0s", "×3"]
+    assert dead.endswith("in flight at three crashes")
+    assert waiting.split()[1:3] == ["waiting", "0s"]
+    assert run("inbox", "list", "--state", "dead")[1] == f"{dead}\n"
+    assert run("inbox", "list", "--state", "lost")[2] == ("parley: --state lost: waiting, dead\n")
+
+
+def test_what_was_said_is_shown_only_to_who_asks_for_it(run: Run, folder: Path) -> None:
+    fill(folder, poison)
+    name = run("inbox", "list", "--state", "waiting")[1].split()[0]
+    code, out, _ = run("inbox", "show", name)
+    assert code == 0
+    assert "through: support, from: 7" in out
+    assert f"{len(SAID)} characters; --text shows them." in out
+    assert SAID not in out + run("inbox", "list")[1]
+    assert run("inbox", "show", name, "--text")[1].endswith(f"{SAID}\n")
+
+
+def test_what_was_given_up_can_be_answered_after_all(run: Run, folder: Path) -> None:
+    fill(folder, poison)
+    dead = run("inbox", "list", "--state", "dead")[1].split()[0]
+    assert run("inbox", "retry", dead) == (0, f"{dead}: will be answered now.\n", "")
+    assert run("inbox", "list", "--state", "dead")[1] == NOTHING
+    assert len(run("inbox", "list")[1].splitlines()) == 2
+    code, out, _ = run("inbox", "retry", dead)
+    assert (code, out) == (1, f"{dead}: no message of this name waits or was given up.\n")
+
+
+def test_all_that_was_given_up_is_taken_at_once_and_no_name_is_a_mistake(
+    run: Run, folder: Path
+) -> None:
+    fill(folder, poison)
+    assert run("inbox", "retry", "--all")[1].endswith(": will be answered now.\n")
+    assert run("inbox", "retry")[0] == 1
+
+
+def test_a_message_can_be_left_without_an_answer(run: Run, folder: Path) -> None:
+    fill(folder, poison)
+    names = [line.split()[0] for line in run("inbox", "list")[1].splitlines()]
+    assert run("inbox", "drop", *names)[0] == 0
+    assert run("inbox", "list")[1] == NOTHING
+    assert run("inbox", "drop", names[0])[0] == 1
+    assert run("inbox", "show", names[0])[0] == 1
+    assert "an ID is a number" in run("inbox", "show", "1/2")[2]
+
+
+@pytest.mark.parametrize(("why", "state"), [(expired, "expired"), (doubtful, "ambiguous")])
+def test_a_dead_letter_is_listed_by_its_reason(
+    run: Run, folder: Path, why: Callable[[World], Awaitable[None]], state: str
+) -> None:
+    fill(folder, why)
+    (line,) = run("outbox", "list")[1].splitlines()
+    assert line.split()[1] == state
+    assert SAID not in line
+    for asked in ("dead", state):
+        assert run("outbox", "list", "--state", asked)[1] == f"{line}\n"
+    other = {"expired": "ambiguous", "ambiguous": "expired"}[state]
+    assert run("outbox", "list", "--state", other)[1] == "Nothing waits to be sent.\n"
+    shown = run("outbox", "show", line.split()[0])[1]
+    assert f"because: {state}" in shown
+    assert SAID not in shown
+
+
+def test_status_names_the_calls_of_which_nobody_knows_the_end(run: Run, folder: Path) -> None:
+    fill(folder, unsure)
+    code, out, _ = run("status")
+    assert code == 0
+    *_, title, call = out.splitlines()
+    assert title.startswith("calls of which nobody knows")
+    assert call.split()[2:] == ["pay", "1/1", "key1"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [(-5, "0s"), (59, "59s"), (60, "1m"), (3599, "59m"), (7200, "2h"), (200_000, "2d")],
+)
+def test_ages_are_told_in_their_largest_unit(seconds: float, shown: str) -> None:
+    assert age(timedelta(seconds=seconds)) == shown
+
+
+def test_every_sentence_of_the_lists_is_there_in_both_languages(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("LC_ALL", "zh_CN.UTF-8")
+    for name in ("about_inbox", "about_inbox_list", "inbox_empty", "unsure_calls"):
+        assert any("\u4e00" <= letter <= "\u9fff" for letter in words(name))
+
+
+@pytest.mark.slow
+def test_the_running_server_takes_orders_about_its_inbox(run: Run, folder: Path) -> None:
+    fill(folder, poison)
+    dead, waiting = (line.split()[0] for line in run("inbox", "list")[1].splitlines())
+    with serving(folder):
+        assert run("inbox", "drop", dead, waiting)[0] == 0
+        assert run("inbox", "list")[1] == NOTHING

@@ -1,0 +1,78 @@
+"""With whom a command speaks: `parley chat` on its own ends when its engine does."""
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bot.app.construction import make_rules
+from bot.cli.reach import while_it_works
+from bot.config import Settings
+from bot.engine.runner import LeaseLost
+from bot.errors import Permanent
+
+
+class Talk:
+    """A person who says nothing until they leave."""
+
+    def __init__(self) -> None:
+        self.leaves = asyncio.Event()
+        self.ended = asyncio.Event()
+
+    async def __call__(self) -> int:
+        try:
+            await self.leaves.wait()
+            return 0
+        finally:
+            self.ended.set()
+
+
+async def fails(error: Exception) -> None:
+    raise error
+
+
+async def works() -> None:
+    await asyncio.Event().wait()
+
+
+async def test_a_person_who_leaves_ends_the_chat() -> None:
+    working, talk = asyncio.create_task(works()), Talk()
+    talk.leaves.set()
+    assert await while_it_works(working, talk()) == 0
+    assert not working.done()
+    working.cancel()
+
+
+async def test_an_engine_that_has_lost_its_name_ends_the_chat_with_a_sentence() -> None:
+    talk = Talk()
+    lost = LeaseLost("another process runs under the name of this one")
+    with pytest.raises(Permanent, match=r"has stopped \(another process .* parley chat again"):
+        await while_it_works(asyncio.create_task(fails(lost)), talk())
+    assert talk.ended.is_set()
+
+
+async def test_an_engine_that_breaks_ends_the_chat_with_the_place_and_without_the_text() -> None:
+    error = ExceptionGroup("unhandled", [ValueError("said in confidence")])
+    with pytest.raises(Permanent, match=r"ValueError") as found:
+        await while_it_works(asyncio.create_task(fails(error)), Talk()())
+    assert "confidence" not in str(found.value)
+
+
+async def test_an_engine_that_breaks_is_named_by_file_and_line() -> None:
+    with pytest.raises(Permanent, match=rf"ZeroDivisionError, .*{Path(__file__).name}:\d+ divide"):
+        await while_it_works(asyncio.create_task(divide()), Talk()())
+
+
+async def divide() -> None:
+    _ = 1 / 0
+
+
+def test_a_chat_does_not_run_under_the_name_of_a_server() -> None:
+    settings = Settings()
+    named = settings.server.model_copy(update={"node": "north"})
+    settings = settings.model_copy(update={"server": named})
+    server, chat = make_rules(settings), make_rules(settings, alone=True)
+    assert server.node == "north"
+    assert chat.node.startswith("north/chat-")
+    assert replace(chat, node=server.node) == server
