@@ -168,6 +168,7 @@ class Metrics:
         self.lag_max = self._gauge(
             "loop_lag_max_seconds", "The worst of it in the last minute or two."
         ).at()
+        self.tasks = self._gauge("tasks", "What runs or waits on the event loop.").at()
         self.outbox = self._gauge("outbox", "Pieces of answers, by state.", "state")
         self.waiting = self._gauge("inbox_waiting", "Accepted messages not done yet.").at()
         self.dead = self._gauge("inbox_dead", "Accepted messages that were given up.").at()

@@ -233,6 +233,7 @@ class Telemetry:
             await self._clock.sleep(LAG_EVERY)
             after = self._clock.monotonic()
             self._lagged(max(after - before - LAG_EVERY, 0.0), after)
+            self._metrics.tasks.set(len(asyncio.all_tasks()))
 
     def _lagged(self, lag: float, now: float) -> None:
         self._metrics.lag_seconds.observe(lag)

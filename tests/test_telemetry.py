@@ -243,6 +243,7 @@ async def test_a_late_loop_shows_how_late_and_forgets_it_after_two_minutes() -> 
         await desk.telemetry.watch_loop()
     assert round(desk.value("loop_lag_max_seconds"), 3) == 0.3
     assert desk.value("loop_lag_seconds_count") == 2
+    assert desk.value("tasks") >= 1
     desk = Desk(LateClock([0.3, *[0.0] * 260]))
     with pytest.raises(Enough):
         await desk.telemetry.watch_loop()

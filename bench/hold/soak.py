@@ -1,8 +1,11 @@
 """Half of what the nodes can do, for half an hour: what they hold must not grow."""
 
 import asyncio
+import re
 from dataclasses import dataclass
 from pathlib import Path
+
+import aiohttp
 
 from bench.hold.figures import Figure
 from bench.hold.house import House, Nodes
@@ -28,6 +31,7 @@ class Held:
     rss_mb: float
     descriptors: int
     threads: int
+    tasks: int
     connections: int
     log_mb: float
 
@@ -57,6 +61,7 @@ async def measure(house: House, row: Row, sizes: Sizes) -> list[Figure]:
         Figure("RSS growth since", _grown(early.rss_mb, late.rss_mb), "%", most=GROWTH),
         _whole("descriptors", early.descriptors, late.descriptors),
         _whole("threads", early.threads, late.threads),
+        _whole("tasks", early.tasks, late.tasks),
         *([_whole("connections", early.connections, late.connections)] if server else []),
         Figure(
             "log of the database (WAL) afterwards",
@@ -74,9 +79,17 @@ async def _held(nodes: Nodes, server: Postgres | None) -> Held:
         rss_mb=sum(resident_mb(pid) for pid in pids),
         descriptors=sum(_entries(pid, "fd") for pid in pids),
         threads=sum(_entries(pid, "task") for pid in pids),
+        tasks=sum([await _tasks(program.url) for program in nodes.programs]),
         connections=reading.connections if reading else 0,
         log_mb=(reading.log if reading else _wal(nodes.url)) / 1e6,
     )
+
+
+async def _tasks(url: str) -> int:
+    async with aiohttp.ClientSession() as http, http.get(f"{url}/metrics") as answer:
+        found = re.search(r"^parley_tasks (\S+)$", await answer.text(), re.MULTILINE)
+    assert found is not None, "a server names its tasks"
+    return int(float(found[1]))
 
 
 def _wal(url: str) -> int:
@@ -93,5 +106,7 @@ def _grown(early: float, late: float) -> float:
 
 def _whole(name: str, early: int, late: int) -> Figure:
     return Figure(
-        f"{name} afterwards, {early} after a sixth", late, most=early * (1 + GROWTH / 100)
+        f"{name} afterwards, {early} after a sixth",
+        late,
+        most=max(early + FEW, early * (1 + GROWTH / 100)),
     )
