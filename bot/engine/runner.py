@@ -57,6 +57,8 @@ class Runner:
         self._idle.set()
         self._draining = False
         self._sure_until = 0.0
+        # True from the loss of an epoch until the next one is ours: nothing may begin between.
+        self._between = False
         # Conversations that something was accepted for while their lane was still held.
         self._late: set[ConversationId] = set()
 
@@ -187,6 +189,7 @@ class Runner:
         Raises:
             LeaseLost: a newer process runs under our name.
         """
+        self._between = True
         await self._stop_turns()
         while True:
             began = self._clock.monotonic()
@@ -200,6 +203,7 @@ class Runner:
                 raise LeaseLost("another process runs under the name of this one")
             self._node = node
             self._leased(began)
+            self._between = False
             self._looks.ring()
             return
 
@@ -219,24 +223,27 @@ class Runner:
         while True:
             self._looks.begin()
             taken = 0
-            room = 0 if self._draining else self._room
+            room = 0 if self._draining or self._between else self._room
             if room:
                 taken = await self._take(group, room)
             if room and not self._room:
                 self._hints.hint()  # more may wait than there is room for
-            if self._draining or not self._room:
-                await self._looks.until_rung()  # the end of a lane rings
+            if self._draining or self._between or not self._room:
+                await self._looks.until_rung()  # the end of a lane rings, and the next epoch
             elif taken * 2 < room:
                 # What a claim takes less than half of is all that waited (`Lanes.claim`).
                 await self._looks.rest(found=taken > 0)
 
     async def _take(self, group: asyncio.TaskGroup, room: int) -> int:
+        node = self.node
         try:
-            claims = await self._lanes.claim(self.node, room)
+            claims = await self._lanes.claim(node, room)
         except Transient as error:
             self._observer.failed(place="claim", error=error)
             await self._clock.sleep(POLL)
             return 0
+        if self._between or node != self.node:
+            return 0  # of an epoch that is lost by now: they are free for everybody
         for claim in claims:
             lane = self._make(claim)
             self._held[claim.conversation] = lane

@@ -41,7 +41,7 @@ def test_the_engine_and_the_policies_say_only_sentences_that_exist() -> None:
             called = ast.unparse(node.func).rpartition(".")[2]
             first = node.args[0]
             if (
-                called in {"sentence", "_say", "_failed", "_refuse", "Refusal", "_NoAnswer"}
+                called in {"sentence", "_say", "_failed", "_refuse", "Refusal", "NoAnswer"}
                 and isinstance(first, ast.Constant)
                 and isinstance(first.value, str)
             ):

@@ -72,6 +72,28 @@ async def test_a_database_that_is_away_for_longer_than_the_lease_is_waited_for()
         assert house.platform.texts == ["you said: hello"]
 
 
+async def test_nothing_is_begun_under_a_lease_that_could_not_be_renewed() -> None:
+    clock = FakeClock()
+    store = AwayStore(clock)
+    async with House(ScriptedModel(), clock=clock, store=store).open() as house:
+        await until(lambda: clock.sleepers)
+        store.away = True
+        for _ in range(2):
+            clock.advance(LEASE / 3 + 0.1)
+            await _a_while()
+        await house.say("hello")
+        await _a_while()
+        assert not house.model.requests
+        store.away = False
+        await until(lambda: _sent_after(clock, house))
+        assert house.platform.texts == ["you said: hello"]
+
+
+async def _a_while() -> None:
+    for _ in range(50):
+        await asyncio.sleep(0)
+
+
 def _sent_after(clock: FakeClock, house: House) -> bool:
     clock.advance(0.2)
     return bool(house.platform.sent)

@@ -18,7 +18,7 @@ from tests.faults.rows.points import POINTS
 from tests.faults.rows.zombies import zombies
 from tests.faults.world import Store
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
 # What other journeys kill at as well, or what differs from another point only by a moment.
 ONLY_IN_CHAOS = (

@@ -147,8 +147,14 @@ async def test_after_accept_it_is_answered_and_the_repeat_of_it_is_not(place: Wo
     async with killed_at(place, "store.accept:after", "do not lose me") as found:
         # The platform was never told that we had it, so it brings it until it is.
         await found.wait_for(found.came_again)
-        assert two_answers(found.texts(THINKER), "You said: do not lose me [answer-1]")
-        assert len(found.model.asked) == 2
+        # Only the delivery stands still here. Now and then the node has claimed the lane by itself
+        # and is at any later point when it is killed; what may follow then is what follows there.
+        begun = len(found.model.asked) - 2
+        first, _ = found.texts(THINKER)
+        marked = first.removeprefix("(sent again) ") if not found.reads_back else first
+        assert marked in {f"You said: do not lose me [answer-{n}]" for n in (1, 1 + begun)}
+        assert two_answers(found.texts(THINKER), first)
+        assert begun in {0, 1}
 
 
 async def test_before_the_send_it_is_sent_and_marked_where_nobody_can_know(place: World) -> None:

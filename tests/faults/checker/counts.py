@@ -10,8 +10,8 @@ from tests.faults.marks import Mark
 ONCE = ("stamp",)
 GROWTH = 1.10
 """What a process may hold afterwards, of what it held before."""
-SLACK = {"rss": 15e6, "fds": 12.0, "threads": 4.0, "wal": 70e6, "connections": 30.0}
-"""What it may hold more than that: a library's own caches, pools that are full by now."""
+SLACK = {"rss": 15e6, "fds": 48.0, "threads": 4.0, "wal": 70e6, "connections": 30.0}
+"""What it may hold more: caches of libraries, pools that are full by now, idle callers."""
 
 
 def tools(story: Story) -> Iterator[Violation]:

@@ -7,6 +7,8 @@ from typing import Any
 from tests.faults.marks import END, Mark, Talk, marks_in
 
 Line = dict[str, Any]
+LOOK = 0.5
+"""Leases after which a node that was away knows that it was: it renews every third of one."""
 
 
 class Promise(StrEnum):
@@ -180,7 +182,8 @@ class Story:
         return sorted({mark.talk for mark in self.messages} | set(self.screens))
 
     def absences(self, node: str) -> list[tuple[int, int]]:
-        """When a node could not know what went on: frozen, cut off, or dead from then on."""
+        """When a node could not know what went on: frozen, cut off, and until it next looks."""
+        looks = round(self.about["lease"] * 1_000_000 * LOOK)
         found: list[tuple[int, int]] = []
         since: int | None = None
         for event in self.events:
@@ -189,7 +192,7 @@ class Story:
             if event.kind in ("frozen", "cut_off") and since is None:
                 since = event.at
             elif event.kind in ("thawed", "joined") and since is not None:
-                found.append((since, event.at))
+                found.append((since, event.at + looks))
                 since = None
         if since is not None:
             found.append((since, self.ended_at))
