@@ -6,6 +6,7 @@ and starts a task for every frame that nobody waits for; of it, the vocabulary i
 
 import asyncio
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -27,6 +28,9 @@ GOODBYE = 2.0
 LINGER = 30.0
 """How long a socket that Slack will close may still bring something."""
 WRONG_SETTINGS_WAIT = 60.0
+STEADY = timedelta(seconds=10)
+"""A socket that lasted less has not worked: the pauses go on growing."""
+EXPECTED = frozenset({"warning", "refresh_requested"})
 AT_ONCE = 100
 """Frames of one socket that are being taken; the next ones wait in the socket."""
 SMALLEST_FRAME = 4 * 1024 * 1024
@@ -76,21 +80,24 @@ class Sockets:
                 )
                 group.create_task(link.serve())
                 await link.settle()
+                begun = self._clock.now()
                 if link.ready.is_set():
                     self._opened()
                 await link.leaving.wait()
-                await self._left(link)
+                steady = link.ready.is_set() and self._clock.now() - begun >= STEADY
+                await self._left(link, steady=steady)
 
     def _opened(self) -> None:
-        self._backoff.reset()
         self._watch.socket = None
         self._watch.connected = True
         self._observer.listening(adapter=self._name, alive=True)
 
-    async def _left(self, link: "Link") -> None:
+    async def _left(self, link: "Link", *, steady: bool) -> None:
         """A socket goes: at once to the next one if Slack asked for it, else after a pause."""
         self._watch.connected = False
-        if link.reason in {"warning", "refresh_requested"}:
+        if steady:
+            self._backoff.reset()
+        if link.reason in EXPECTED:
             return
         self._down(of_disconnect(link.reason))
         wait = WRONG_SETTINGS_WAIT if link.reason == "link_disabled" else self._backoff.next()
@@ -206,7 +213,8 @@ class Link:
 
     async def _linger(self) -> None:
         """Slack closes the socket by itself; one that it forgets would stay for ever."""
-        await self._clock.sleep(LINGER)
+        # A socket that is one too many counts as long as it stays open.
+        await self._clock.sleep(LINGER if self.reason in EXPECTED else GOODBYE)
         await self._socket.close()
 
     async def _envelope(self, frame: dict[str, Any], size: int) -> None:

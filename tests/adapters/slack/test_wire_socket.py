@@ -95,6 +95,19 @@ async def test_a_socket_that_slack_forgets_to_close_is_closed_by_us() -> None:
         assert made.peer.sockets.open[0].number == 2
 
 
+async def test_one_that_is_told_it_is_too_many_asks_for_sockets_more_and_more_seldom() -> None:
+    # slack-sdk's test server says hello first and never closes: neither is a reason to hurry.
+    async with sockets() as made:
+        await connected(made)
+        began = made.clock.monotonic()
+        for number in range(2, 7):
+            await made.peer.sockets.disconnect("too_many_websockets", close=False)
+            await connected(made, number)
+        # 1, 2, 4, 8 and 16 seconds, each shortened by chance to no less than six tenths.
+        assert made.clock.monotonic() - began >= 18
+        assert len(made.peer.sockets.open) <= 2
+
+
 async def test_a_cut_in_the_middle_loses_nothing() -> None:
     async with sockets(peer={"redelivery": Redelivery(patience=0.3)}) as made:
         await connected(made)
