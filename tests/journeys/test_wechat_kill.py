@@ -38,8 +38,12 @@ async def killed(
         await stands(found)
         await found.program.kill()
         await found.program.start()
-        said = await first
-        yield said, await found.ask("still there?")
+        said, second = await first, await found.ask("still there?")
+        # On a busy machine the restart takes longer than the three calls: then the answer comes
+        # with the next message's, before it.
+        if said is None and second is not None and "\n\n" in second:
+            said, _, second = second.partition("\n\n")
+        yield said, second
         assert found.out_of_order() == 0
 
 
