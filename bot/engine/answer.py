@@ -50,6 +50,7 @@ class Answering:
         self._audience = parts.audience(turn.audience if turn else head.conversation.audience)
         self._session: Session | None = None
         self._drafting: Drafting | None = None
+        self._group: asyncio.TaskGroup | None = None
         self._thinking: Thinking | None = None
         self._outcome: Outcome | None = None
         self.turn = head.turn or new_turn(claim, head, rows)
@@ -80,10 +81,9 @@ class Answering:
             turn=self.turn.id, conversation=self._claim.conversation, attempt=attempts
         )
         await self._look()
-        self._drafting = self._open_drafting()
-        if self._drafting is not None:
-            self._drafting.start(group)
-        self._thinking = self._make_thinking(watched=self._drafting is not None)
+        self._group = group
+        self._thinking = self._make_thinking()
+        self._watched()
 
     async def _look(self) -> None:
         """Find out who watches, where that takes a moment."""
@@ -91,6 +91,14 @@ class Answering:
         adapter: object = self._parts.adapters.get(conversation.adapter)
         if isinstance(adapter, Looks) and not self._delivery.parked:
             await adapter.look(conversation.address)
+
+    def _watched(self) -> bool:
+        """Whether somebody watches; who comes in mid-turn is shown it from there on."""
+        if self._drafting is None and self._group is not None:
+            self._drafting = self._open_drafting()
+            if self._drafting is not None:
+                self._drafting.start(self._group)
+        return self._drafting is not None
 
     def _open_drafting(self) -> Drafting | None:
         """What shows the growing text, where somebody watches and no open request waits."""
@@ -201,7 +209,7 @@ class Answering:
             http=self._parts.http,
         )
 
-    def _make_thinking(self, *, watched: bool) -> Thinking:
+    def _make_thinking(self) -> Thinking:
         head, parts, turn = self._head, self._parts, self.turn
         conversation = head.conversation
         address = conversation.address
@@ -226,10 +234,10 @@ class Answering:
             context=self._context(),
             facts=facts,
         )
-        return Thinking(run, watched=watched, show=self._show, steps=head.steps)
+        return Thinking(run, watched=self._watched, show=self._show, steps=head.steps)
 
     def _show(self, text: str, activities: Sequence[Activity]) -> None:
-        if self._drafting is not None:
+        if self._watched() and self._drafting is not None:
             self._drafting.show(text, activities)
 
     async def _record_draft(self, sent: Sent) -> None:

@@ -38,9 +38,17 @@ class Asking:
     """The model calls of one turn; what they used stays counted, however the turn ends."""
 
     def __init__(
-        self, run: Run, steps: Sequence[Step], *, watched: bool, grew: Callable[[str], None]
+        self,
+        run: Run,
+        steps: Sequence[Step],
+        *,
+        watched: Callable[[], bool],
+        grew: Callable[[str], None],
     ) -> None:
-        """`steps` is the journal of an earlier run; `grew` hears each piece of text."""
+        """`steps` is the journal of an earlier run; `grew` hears each piece of text.
+
+        `watched` says whether anybody watches now: a page may open between two calls.
+        """
         self._run = run
         self._watched = watched
         self._grew = grew
@@ -100,7 +108,7 @@ class Asking:
             facts=replace(run.facts, step=n, rung=self._rung),
             deadline=self._deadline,
             tools=run.toolbox.offered(run.audience, run.context.sender),
-            watched=self._watched,
+            watched=self._watched(),
         )
         started = run.clock.monotonic()
         first: float | None = None

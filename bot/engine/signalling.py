@@ -37,6 +37,9 @@ MARGIN = 2.0
 """Seconds in which an id may still come to light after a higher one."""
 
 LIMIT = 100
+MOST_WAITING = 1000
+"""Signals kept for a second try while the database is away; more are lost."""
+
 LAST_WORDS = 1.0
 MOMENT = 0.25
 """Seconds that somebody waits at most to be told, or to know."""
@@ -129,9 +132,10 @@ class Signalling:
                 texts_at = self._clock.monotonic() + PACE
             going = (*self._next(), *texts)
             if going:
-                await self._put(going)
+                if not await self._put(going):
+                    await self._keep(going)
                 # Who watches a growing text looks often; only the first word has to hurry.
-                if early < -LIVELY or not all(_can_wait(new) for new in going):
+                elif early < -LIVELY or not all(_can_wait(new) for new in going):
                     hint()
             elif self._watching.has_texts:
                 await self._rest(early, self._news)
@@ -141,16 +145,28 @@ class Signalling:
     def _next(self) -> list[NewSignal]:
         return [self._waiting.popleft() for _ in range(min(len(self._waiting), LIMIT))]
 
-    async def _put(self, going: Sequence[NewSignal]) -> None:
+    async def _keep(self, going: Sequence[NewSignal]) -> None:
+        """What could not be left goes first at the next try; what will be said again does not."""
+        self._watching.lost([new for new in going if new.kind is SignalKind.TEXT])
+        kept = [new for new in going if not _can_wait(new)]
+        room = max(0, MOST_WAITING - len(self._waiting))
+        self._waiting.extendleft(reversed(kept[:room]))
+        await self._clock.sleep(AFTER_FAILURE)
+
+    async def _put(self, going: Sequence[NewSignal]) -> bool:
+        """False where they may be left at another try."""
         self._putting = True
         try:
             await self._signals.put_signals([self._signed(new) for new in going])
         except (Transient, Permanent) as error:
             self._observer.failed(place="signals", error=error)
+            if isinstance(error, Transient):
+                return False
         finally:
             self._putting = False
         if not self._waiting:
             _done(self._telling)
+        return True
 
     def _signed(self, new: NewSignal) -> NewSignal:
         """With the line that says who leaves it, and where it belongs."""

@@ -25,8 +25,10 @@ Show = Callable[[str, Sequence[Activity]], None]
 class Thinking:
     """Runs one turn's steps; what has come so far stays readable when it is cancelled."""
 
-    def __init__(self, run: Run, *, watched: bool, show: Show, steps: Sequence[Step] = ()) -> None:
-        """`steps` is the journal of an earlier run."""
+    def __init__(
+        self, run: Run, *, watched: Callable[[], bool], show: Show, steps: Sequence[Step] = ()
+    ) -> None:
+        """`steps` is the journal of an earlier run; `watched` is asked at each model call."""
         self._run = run
         self._show = show
         self._messages: list[Message] = []

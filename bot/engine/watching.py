@@ -137,6 +137,13 @@ class Watching:
             for place, one in found
         ]
 
+    def lost(self, texts: Sequence[NewSignal]) -> None:
+        """These of `texts` were not left: the newest is to be collected again."""
+        for text in texts:
+            growing = self._growing.get(Place(text.tenant, text.address))
+            if growing is not None:
+                growing.told = False
+
     @property
     def has_texts(self) -> bool:
         """Whether `texts` would give any."""
@@ -163,8 +170,11 @@ class Watching:
             if not there:
                 self._there.pop(place, None)
             return
-        self._there.setdefault(place, {})[node] = now + GONE
-        if word != OPENED:
+        there = self._there.setdefault(place, {})
+        # The word that it opened may have been lost, or come after this one.
+        is_known = word == STILL and there.get(node, 0.0) > now
+        there[node] = now + GONE
+        if is_known:
             return
         for at, where, event in tuple(self._said):
             if where == place and at >= now - REMEMBERED:

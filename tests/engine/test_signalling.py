@@ -313,14 +313,54 @@ async def test_while_the_database_is_away_nothing_breaks_and_it_goes_on_afterwar
         x.watch()
         await road.passes(LOOK_IDLE)
         y.store.away = x.store.away = True
-        y.elsewhere.say(ROOM, "lost")
+        y.elsewhere.say(ROOM, "meanwhile")
         await road.passes(5)
         assert {one["place"] for one in y.observer.named("failed")} == {"signals"}
         y.store.away = x.store.away = False
         await road.passes(5)
-        y.elsewhere.say(ROOM, "found")
+        y.elsewhere.say(ROOM, "afterwards")
         await road.passes(2)
-        assert x.heard == ["found"]
+        assert x.heard == ["meanwhile", "afterwards"]
+
+
+async def test_a_text_that_could_not_be_left_is_told_although_it_grows_no_more() -> None:
+    async with Road().open() as road:
+        x, y = road.node("x"), road.node("y")
+        x.watch()
+        await road.passes(LOOK_IDLE)
+        y.store.away = True
+        y.elsewhere.grow(ROOM, "so far")
+        await road.passes(3)
+        y.store.away = False
+        await road.passes(3)
+        assert x.heard == ["so far"]
+
+
+async def test_who_looks_and_could_not_say_so_is_shown_what_has_grown_so_far() -> None:
+    async with Road().open() as road:
+        x, y = road.node("x"), road.node("y")
+        y.elsewhere.grow(ROOM, "so far")
+        await road.passes(1)
+        x.store.away = True
+        x.watch()
+        await road.passes(3)
+        x.store.away = False
+        await road.passes(3)
+        assert x.heard == ["so far"]
+
+
+async def test_a_renewal_counts_as_the_first_word_of_who_was_not_known() -> None:
+    async with Road().open() as road:
+        x = road.node("x")
+        x.watch()
+        await road.passes(1)
+        road.rows.signals.clear()  # nobody else has read that it opened
+        y = road.node("y")
+        y.elsewhere.grow(ROOM, "so far")
+        await road.passes(RENEW + LOOK_IDLE)
+        assert x.heard == ["so far"]
+        await road.passes(RENEW * 2)
+        assert x.heard == ["so far"], "later ones are no news"
 
 
 async def test_the_last_word_of_a_node_that_stops_is_still_told() -> None:

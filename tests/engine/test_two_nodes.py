@@ -1,19 +1,21 @@
 """Two nodes over the same rows: what acts at once does so wherever the turn runs."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from bot import Kind, Sender
+from bot import Address, Elsewhere, Kind, Sender
+from bot.domain.model import Delta, Finished, Reason, Request, TextDelta, ToolCallDelta
 from bot.domain.sentences import sentence
 from bot.store.memory import MemoryStore
 from bot.store.memory_rows import Rows
-from tests.engine.house import RULES, Gate, House, ListPlatform, ScriptedModel
-from tests.fakes import FakeClock
+from tests.engine.house import RULES, Gate, House, ListPlatform, Script, ScriptedModel
+from tests.fakes import FakeClock, until
 
 SECOND = timedelta(seconds=1)
+ROOM = Address("list", "me", "room")
 
 
 @dataclass
@@ -36,9 +38,11 @@ class Nodes:
 
 
 @asynccontextmanager
-async def nodes(*gates: Gate, interrupts: bool = False) -> AsyncIterator[Nodes]:
+async def nodes(
+    *scripts: Script, interrupts: bool = False, platform: ListPlatform | None = None
+) -> AsyncIterator[Nodes]:
     clock, rows = FakeClock(), Rows()
-    model, platform = ScriptedModel(*gates), ListPlatform()
+    model, platform = ScriptedModel(*scripts), platform or ListPlatform()
 
     def house(node: str) -> House:
         rules = replace(RULES, node=node, polls=True, interrupts=interrupts)
@@ -119,3 +123,72 @@ async def test_an_answer_is_put_into_the_request_that_came_to_another_node() -> 
         assert piece is not None
         assert piece.text == "done"
         assert both.y.platform.sent == []
+
+
+class SeenElsewhere(ListPlatform):
+    """Shows growing texts to those who look on another node."""
+
+    elsewhere: Elsewhere | None = None
+
+    def watched(self, address: Address) -> bool:
+        return self.elsewhere is not None and self.elsewhere.watched(address)
+
+
+@asynccontextmanager
+async def seen_from_x(*scripts: Script) -> AsyncIterator[tuple[Nodes, SeenElsewhere]]:
+    platform = SeenElsewhere(drafts="fading")
+    async with nodes(*scripts, platform=platform) as both:
+        assert both.y.signalling is not None
+        platform.elsewhere = both.y.signalling.elsewhere("default")
+        yield both, platform
+
+
+async def somebody_looks(both: Nodes) -> None:
+    """From now on and on `x`; `y` knows."""
+    assert both.x.signalling is not None
+    assert both.y.signalling is not None
+    both.x.signalling.elsewhere("default").watch(ROOM, lambda _: None)
+    there = both.y.signalling.elsewhere("default")
+    await both.until(lambda: there.watched(ROOM), within=1.0)
+
+
+async def test_who_comes_to_look_after_the_turn_has_begun_is_shown_its_text() -> None:
+    reached, go_on, end = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def script(request: Request) -> AsyncGenerator[Delta, None]:
+        yield TextDelta("half")
+        reached.set()
+        await go_on.wait()
+        yield TextDelta(" of it")
+        await end.wait()
+        yield TextDelta(", and all")
+        yield Finished(Reason.STOP, "main")
+
+    async with seen_from_x(script) as (both, platform):
+        await both.y.say("tell me")
+        await reached.wait()
+        await somebody_looks(both)
+        assert platform.drafts == [], "nobody looked when it began"
+        go_on.set()
+        await until(lambda: platform.drafts and platform.drafts[0].shown == ["half of it"])
+        end.set()
+        assert await both.y.has_sent(1) == ["half of it, and all"]
+        assert len(platform.drafts) == 1
+
+
+async def test_the_model_is_told_at_each_call_whether_somebody_looks_by_then() -> None:
+    reached, go_on = asyncio.Event(), asyncio.Event()
+
+    async def script(request: Request) -> AsyncGenerator[Delta, None]:
+        reached.set()
+        await go_on.wait()
+        yield ToolCallDelta("call", "nothing", "{}")
+        yield Finished(Reason.TOOLS, "main")
+
+    async with seen_from_x(script) as (both, _):
+        await both.y.say("tell me")
+        await reached.wait()
+        await somebody_looks(both)
+        go_on.set()
+        await both.y.has_sent(1)
+        assert [request.watched for request in both.y.model.requests] == [False, True]
