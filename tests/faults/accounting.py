@@ -5,39 +5,62 @@ import sqlite3
 from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 
-QUERY = """
+from tests.faults.marks import marks_in
+
+USAGE = """
 SELECT c.address, sum(u.input), sum(u.output), sum(u.calls)
 FROM "usage" u JOIN conversation c ON c.id = u.conversation_id
 GROUP BY c.address ORDER BY c.address
 """
+DEAD = """
+SELECT c.address, o.error, o.body
+FROM outbox o JOIN conversation c ON c.id = o.conversation_id
+WHERE o.state = 'dead' ORDER BY c.address
+"""
 
 
-async def write_usage(url: str, file: Path) -> None:
-    """One line for each conversation: its address, tokens in, tokens out, calls."""
-    scheme, _, path = url.partition(":///")
-    rows = _of_file(path) if scheme == "sqlite" else await _of_server(url)
-    lines = (
-        json.dumps({"address": a, "input": int(i), "output": int(o), "calls": int(c)})
-        for a, i, o, c in rows
+async def write_books(url: str, folder: Path) -> None:
+    """The tokens of each conversation, and what an operator finds among the dead letters."""
+    usage = await _rows(url, USAGE)
+    dead = await _rows(url, DEAD)
+    _write(
+        folder / "usage.jsonl",
+        (
+            {"address": a, "input": int(i), "output": int(o), "calls": int(c)}
+            for a, i, o, c in usage
+        ),
     )
-    _write(file, lines)
+    _write(
+        folder / "dead.jsonl",
+        ({"address": a, "error": error, "marks": _marks(body)} for a, error, body in dead),
+    )
 
 
-def _write(file: Path, lines: Iterable[str]) -> None:
-    file.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+def _marks(body: str | None) -> list[str]:
+    return [str(mark) for mark in marks_in(body or "")]
 
 
-def _of_file(path: str) -> Iterable[tuple[str, int, int, int]]:
+async def _rows(url: str, query: str) -> Iterable[tuple[Any, ...]]:
+    scheme, _, path = url.partition(":///")
+    return _of_file(path, query) if scheme == "sqlite" else await _of_server(url, query)
+
+
+def _write(file: Path, lines: Iterable[dict[str, object]]) -> None:
+    file.write_text("".join(f"{json.dumps(line)}\n" for line in lines), encoding="utf-8")
+
+
+def _of_file(path: str, query: str) -> Iterable[tuple[Any, ...]]:
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
-        return database.execute(QUERY).fetchall()
+        return database.execute(query).fetchall()
 
 
-async def _of_server(url: str) -> Iterable[tuple[str, int, int, int]]:
+async def _of_server(url: str, query: str) -> Iterable[tuple[Any, ...]]:
     connection = await asyncpg.connect(url, ssl=False, timeout=30)
     try:
-        return [tuple(row) for row in await connection.fetch(QUERY, timeout=30)]
+        return [tuple(row) for row in await connection.fetch(query, timeout=30)]
     finally:
         await connection.close(timeout=10)

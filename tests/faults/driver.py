@@ -184,6 +184,10 @@ class Driver:
     def _wish(self) -> str:
         return self._chance.choice(self.habits.wishes)
 
+    def forged(self, mark: Mark) -> Json:
+        """A message that looks right and that nobody has sent."""
+        return self._update(mark, "")
+
     def _update(self, mark: Mark, wish: str) -> Json:
         self._updates += 1
         person = chat_of(mark.talk)

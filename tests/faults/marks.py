@@ -10,6 +10,21 @@ from dataclasses import dataclass
 END = "[end]"
 """The last word of every whole answer."""
 
+SENTENCES = (
+    "I could not reach the language model",
+    "The language model's service would not",
+    "I am not able to answer",
+    "That took longer than I am allowed",
+    "I tried several steps",
+    "I have no answer to that",
+    "I am sorry",
+    "I have too much waiting here",
+    "I was away when you wrote this",
+    "(the answer was cut off here)",
+    "(stopped)",
+)
+"""How the sentences begin that stand where an answer should be, alone or behind a part of it."""
+
 _MARK = re.compile(r"\bm([a-z])(\d+)x(\d+)\b")
 
 
@@ -33,6 +48,11 @@ class Mark:
 
     def __str__(self) -> str:
         return f"m{self.talk}x{self.number}"
+
+
+def is_outcome(text: str) -> bool:
+    """Whether a text is more than an answer that still grows."""
+    return END in text or any(sentence in text for sentence in SENTENCES)
 
 
 def marks_in(text: str) -> tuple[Mark, ...]:

@@ -1,15 +1,20 @@
 """The fault matrix: every row by name, and the databases it is about."""
 
 from tests.faults.bench import Row
+from tests.faults.rows.abuse import abuse
 from tests.faults.rows.database import ended_connections, exhausted_server, immediate_restarts
 from tests.faults.rows.draining import drains
 from tests.faults.rows.freezing import frozen_nodes
 from tests.faults.rows.kill_points import kill_points
+from tests.faults.rows.model import model_at_random, model_kinds, model_outage
 from tests.faults.rows.network import partitions
+from tests.faults.rows.power_cut import power_cuts
 from tests.faults.rows.random_kills import random_kills
+from tests.faults.rows.sends import send_kinds, sends_at_random, sends_reported
 from tests.faults.rows.zombies import zombies
 from tests.faults.world import Store
 
+FILE: tuple[Store, ...] = ("sqlite",)
 BOTH: tuple[Store, ...] = ("sqlite", "postgres")
 SHARED: tuple[Store, ...] = ("postgres",)
 
@@ -21,6 +26,7 @@ ROWS = {
         Row("frozen-nodes", SHARED, frozen_nodes, "SIGSTOP for 1.2–3 leases, then SIGCONT"),
         Row("zombies", SHARED, zombies, "frozen in an answer, until another node has given it"),
         Row("drains", BOTH, drains, "SIGTERM in the middle of the work; no step runs twice"),
+        Row("power-cuts", FILE, power_cuts, "copies of file and log at random instants, and torn"),
         Row("partitions", SHARED, partitions, "node from PostgreSQL: silent, one-way, slow, cut"),
         Row(
             "restarts", SHARED, immediate_restarts, "PostgreSQL stopped `-m immediate`, 0–2 s away"
@@ -29,5 +35,14 @@ ROWS = {
             "ended-connections", SHARED, ended_connections, "`pg_terminate_backend`, 1–5 at a time"
         ),
         Row("exhausted", SHARED, exhausted_server, "no connection left that PostgreSQL would give"),
+        Row(
+            "model-kinds", BOTH, model_kinds, "38 kinds of failure and 7 of odd answers, one by one"
+        ),
+        Row("model-at-random", BOTH, model_at_random, "a third of the calls fails, at random"),
+        Row("model-outage", BOTH, model_outage, "nothing but 503 for a while, then it is back"),
+        Row("send-kinds", BOTH, send_kinds, "14 kinds of failure at each call of an answer"),
+        Row("sends-at-random", BOTH, sends_at_random, "the platform's calls fail at random"),
+        Row("sends-reported", BOTH, sends_reported, "the same under `outbox.ambiguous: report`"),
+        Row("abuse", BOTH, abuse, "forged, oversized, slow and broken webhook calls"),
     )
 }

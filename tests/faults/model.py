@@ -63,6 +63,8 @@ class FaultsModel(ModelPeer):
                 self._speaker.holds.clear()
             case "held":
                 return [str(hold.mark) for hold in self._holding if hold.reached]
+            case "count":
+                return self._count
             case "clear":
                 self.faults.clear()
             case _:

@@ -3,6 +3,7 @@
 `docs/reliability.json` holds the sums, `docs/reliability.md` shows them between two marks.
 """
 
+import fcntl
 import json
 import os
 import platform
@@ -75,14 +76,19 @@ def machine() -> str:
 
 
 def add(result: Result, docs: Path = DOCS) -> None:
-    """Add one run to the sums and draw the table anew."""
+    """Add one run to the sums and draw the table anew; several `make chaos` may go on at once."""
     file = docs / "reliability.json"
+    with (docs / "reliability.md").open("rb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        _add(result, file, docs / "reliability.md")
+
+
+def _add(result: Result, file: Path, page: Path) -> None:
     known = read(file)
     place = (result.row, result.store)
     known[place] = known[place].plus(result) if place in known else result
     rows = [asdict(known[place]) for place in sorted(known)]
     file.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
-    page = docs / "reliability.md"
     text = page.read_text(encoding="utf-8")
     before, _, rest = text.partition(BEGIN)
     _, _, after = rest.partition(END)

@@ -7,7 +7,7 @@ mark. Several waiting messages of one turn are answered together.
 import asyncio
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tests.faults.marks import END, Mark, marks_in
 from tests.peers.log import Json
@@ -29,6 +29,12 @@ class Block:
     def marks(self) -> tuple[Mark, ...]:
         """Whom the answer is for."""
         return marks_in("\n".join(self.said))
+
+    @property
+    def odd(self) -> str | None:
+        """How the model is to misbehave, if it is."""
+        words = " ".join(self.said).split()
+        return next((word[4:] for word in words if word.startswith("odd:")), None)
 
     def calls(self) -> list[Call]:
         """What the next round of tools is; empty when it is time to answer."""
@@ -91,11 +97,40 @@ class Speaker:
         # The same for the same request, whoever asks: a turn that is run again hears the same.
         chance = random.Random(f"{self.seed} {block}")
         first = min(chance.expovariate(1 / self.pause), 20 * self.pause) if self.pause else 0.0
+        if (odd := block.odd) is not None:
+            return self._odd(odd, block)
         if calls:
             return Answer(calls=calls, first=first, waits=waits if 0 in waits else {})
-        filler = " ".join(word for _ in range(-(-self.size // 10)) for word in WORDS.split())
-        text = f"On {' '.join(map(str, block.marks))}: {filler} {END}"
+        text = self._text(block)
         return Answer(text=text, first=first, pace=self.pace, chunks=CHUNKS, waits=waits)
+
+    def _text(self, block: Block) -> str:
+        filler = " ".join(word for _ in range(-(-self.size // 10)) for word in WORDS.split())
+        return f"On {' '.join(map(str, block.marks))}: {filler} {END}"
+
+    def _odd(self, odd: str, block: Block) -> Answer:
+        """What models say that they should not."""
+        mark, text = str(block.marks[0]), self._text(block)
+        again = Call("look", {"mark": mark})
+        match odd:
+            case "length":
+                return Answer(text=text, finish="length")
+            case "filtered":
+                return Answer(finish="content_filter")
+            case "nothing":
+                return Answer()
+            case "loop":
+                return Answer(calls=[again])
+            case _ if block.rounds:
+                return Answer(text=text)
+            case "unknown":
+                return Answer(calls=[Call("no_such_tool", {"mark": mark})])
+            case "json":
+                return Answer(calls=[Call("look", f'{{"mark": "{mark}')])
+            case "twins":
+                return Answer(calls=[replace(again, id="same"), replace(again, id="same")])
+            case _:
+                raise ValueError(odd)
 
     def _held(self, block: Block) -> dict[int, asyncio.Event]:
         for hold in self.holds:

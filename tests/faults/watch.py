@@ -3,60 +3,76 @@
 import asyncio
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 
-from tests.faults.marks import END, Mark, marks_in
+from tests.faults.driver import FIRST_CHAT
+from tests.faults.marks import Mark, Talk, is_outcome, marks_in
 
 EVERY = 0.05
 
 
+class Written(Protocol):
+    """A message that somebody wrote."""
+
+    at: int
+
+
 class _Line(msgspec.Struct):
     kind: str
+    mono: int
+    chat: int = 0
     text: str = ""
 
 
 class Watch:
-    """The marks that have a whole answer on a screen."""
+    """Which messages have their outcome on a screen."""
 
-    def __init__(self, files: list[Path]) -> None:
+    def __init__(self, files: Mapping[str, Path]) -> None:
         self.answered: set[Mark] = set()
-        self.sentences = 0
-        """How many texts without a mark have been sent."""
+        self.sentences: dict[Talk, int] = {}
+        """When a conversation was last told a sentence that names no message."""
+        self._files = files
         self._places = dict.fromkeys(files, 0)
         self._decoder = msgspec.json.Decoder(_Line)
 
     def look(self) -> None:
         """Read what is new."""
-        for file, place in self._places.items():
+        for tenant, file in self._files.items():
             if not file.exists():
                 continue
             with file.open("rb") as lines:
-                lines.seek(place)
+                lines.seek(self._places[tenant])
                 while (line := lines.readline()).endswith(b"\n"):
-                    self._places[file] += len(line)
+                    self._places[tenant] += len(line)
                     if b'"kind":"shown"' in line or b'"kind":"edited"' in line:
-                        self._see(self._decoder.decode(line).text)
+                        self._see(tenant, self._decoder.decode(line))
 
-    def _see(self, text: str) -> None:
-        marks = marks_in(text)
-        if END in text:
-            self.answered.update(marks)
-        elif not marks:
-            self.sentences += 1
+    def _see(self, tenant: str, line: _Line) -> None:
+        if not is_outcome(line.text):
+            return
+        marks = marks_in(line.text)
+        self.answered.update(marks)
+        if not marks:
+            self.sentences[Talk(tenant, line.chat - FIRST_CHAT)] = line.mono
 
-    async def until(self, marks: set[Mark], within: float) -> bool:
-        """Wait until all of these are answered; False when it took too long."""
+    def has_outcome(self, mark: Mark, sent: Written) -> bool:
+        """An answer, or a sentence in its conversation that came after it."""
+        return mark in self.answered or self.sentences.get(mark.talk, 0) > sent.at
+
+    async def settled(self, sent: Mapping[Mark, Written], within: float) -> bool:
+        """Wait until everything that was sent has its outcome; False when it took too long."""
+        left = dict(sent)
         try:
             async with asyncio.timeout(within):
                 while True:
                     self.look()
-                    if marks <= self.answered:
+                    left = {
+                        mark: one for mark, one in left.items() if not self.has_outcome(mark, one)
+                    }
+                    if not left:
                         return True
                     await asyncio.sleep(EVERY)
         except TimeoutError:
             return False
-
-    async def settled(self, sent: Mapping[Mark, object], within: float) -> bool:
-        """Wait until everything that was sent is answered."""
-        return await self.until(set(sent), within)

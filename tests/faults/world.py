@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from tests import postgres
-from tests.faults.accounting import write_usage
+from tests.faults.accounting import write_books
 from tests.faults.driver import ADAPTERS, SECRET, Driver, Habits
 from tests.faults.marks import Talk
 from tests.faults.node import Node
@@ -47,6 +47,8 @@ class Plan:
     ambiguous: Literal["repeat", "report"] = "repeat"
     reports: bool = False
     """Whether a sentence that says why there is no answer is expected at all."""
+    silence: float = 15.0
+    """Seconds of silence that the model is allowed; longer than any freeze of a node."""
     calm: bool = False
     """Whether nothing may run twice: no step is in flight when a node ends."""
     plugins: Sequence[str] = ("ledger",)
@@ -72,6 +74,8 @@ class World:
     server: postgres.Server | None
     proxies: Sequence[Proxy] = ()
     """One before the database for each node, in a plan that wants them."""
+    over: bool = False
+    """Nothing more is to go wrong: what makes trouble brings its last one to an end."""
     hidden: set[str] = field(default_factory=set)
     """Addresses of nodes that the platform does not deliver to just now."""
 
@@ -100,7 +104,7 @@ class World:
         for node in self.nodes:
             if node.alive:
                 await node.stop()
-        await write_usage(self.url, self.folder / "usage.jsonl")
+        await write_books(self.url, self.folder)
 
 
 @asynccontextmanager
@@ -148,7 +152,7 @@ async def world(
             habits=plan.habits,
         )
         stack.push_async_callback(driver.give_up)
-        watch = Watch([folder / f"bot-{tenant}.jsonl" for tenant in TOKENS])
+        watch = Watch({tenant: folder / f"bot-{tenant}.jsonl" for tenant in TOKENS})
         made = World(
             plan=plan,
             folder=folder,
@@ -240,9 +244,8 @@ def config_of(plan: Plan, name: str, port: int, url: str, peers: Peers) -> dict[
                 "model": name,
                 "api_key": KEY,
                 "base_url": f"{peers.model.url}/v1",
-                # Longer than any freeze: a clock that stood still is no silence of the model's.
-                "first_token": "15s",
-                "gap": "15s",
+                "first_token": f"{plan.silence:g}s",
+                "gap": f"{plan.silence:g}s",
             }
         },
         "answer": {"deadline": "30s"},

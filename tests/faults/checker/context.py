@@ -40,9 +40,10 @@ def not_again(story: Story, asks: list[Ask]) -> Iterator[Violation]:
 
 
 def _history(story: Story, ask: Ask, before: list[tuple[Mark, ...]]) -> Iterator[Violation]:
-    history = _answers(ask)
+    history = [marks for marks in _answers(ask) if not any(mark in story.dead for mark in marks)]
+    before = [marks for marks in before if not any(mark in story.dead for mark in marks)]
     complete = len(ask.messages) < story.about["window"] - ROOM
-    expected = before if complete else before[len(before) - len(history) :]
+    expected = before if complete else before[max(0, len(before) - len(history)) :]
     if history != expected:
         lacking = [str(mark) for marks in expected if marks not in history for mark in marks]
         foreign = [str(mark) for marks in history if marks not in expected for mark in marks]

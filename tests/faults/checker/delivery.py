@@ -19,7 +19,7 @@ def no_loss(story: Story, talked: Talked) -> Iterator[Violation]:
     answered = talked.first_answers()
     within = story.about["within"] * SECOND
     messages = acknowledged(story, talked)
-    waiting = [message for message in messages if message.mark not in answered]
+    waiting = [one for one in messages if one.mark not in answered and not _is_known(story, one)]
     free = list(talked.sentences)
     for message in waiting:
         sentence = next((one for one in free if at(one) > message.first_at), None)
@@ -38,6 +38,11 @@ def no_loss(story: Story, talked: Talked) -> Iterator[Violation]:
         if not _is_orphan(story, screen):
             what = f"in {talked.talk} half an answer was left on the screen: {screen.text[:60]!r}"
             yield Violation(Promise.NO_LOSS, what, screen.evidence)
+
+
+def _is_known(story: Story, message: Message) -> bool:
+    """Whether nobody can know if its answer arrived, and the operator has been told so."""
+    return story.dead.get(message.mark) == "ambiguous" and bool(story.troubles())
 
 
 def _is_orphan(story: Story, screen: Screen) -> bool:

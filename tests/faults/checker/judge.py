@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.faults.checker import context, counts, delivery, isolation, order
+from tests.faults.checker import context, counts, delivery, durability, isolation, order
 from tests.faults.checker.outcomes import Talked, at, is_repeat, told
 from tests.faults.checker.reading import read
 from tests.faults.checker.records import Ask, Story, ToolRun, Violation
@@ -24,6 +24,8 @@ class Figures:
     answered: int
     sentences: int
     repeats: int
+    dead: int
+    """Answers that nobody knows the end of: dead letters, shown to an operator."""
     orphans: int
     """Marks of thinking that were left because their sender died while it put them there."""
     faults: int
@@ -63,6 +65,7 @@ def _violations(story: Story, talks: dict[Talk, Talked]) -> Iterator[Violation]:
         yield from context.context(story, talked, asks[talk])
         yield from context.not_again(story, asks[talk])
         yield from counts.accounting(story, talked, asks[talk])
+    yield from durability.durability(story)
     yield from counts.tools(story)
     yield from counts.bounded(story)
     yield from isolation.isolation(story)
@@ -72,6 +75,7 @@ def _violations(story: Story, talks: dict[Talk, Talked]) -> Iterator[Violation]:
 def _figures(story: Story, talks: dict[Talk, Talked]) -> Figures:
     answers: list[float] = []
     recoveries: list[float] = []
+    copies = len(story.copies)
     faults = sorted(event.at for event in story.events if event.kind in FAULTS)
     for talked in talks.values():
         for mark, screen in talked.first_answers().items():
@@ -87,8 +91,9 @@ def _figures(story: Story, talks: dict[Talk, Talked]) -> Figures:
         answered=len(answers),
         sentences=sum(len(talked.sentences) for talked in talks.values()),
         repeats=sum(is_repeat(one) for talked in talks.values() for one in talked.answers),
+        dead=len(story.dead),
         orphans=sum(len(talked.halves) for talked in talks.values()),
-        faults=len(faults),
+        faults=copies or len(faults),
         p99_answer=_p99(answers) or 0.0,
         p99_recovery=_p99(recoveries),
     )

@@ -50,11 +50,11 @@ def told(story: Story) -> dict[Talk, Talked]:
         for screen in story.screens.get(talk, ()):
             if screen.deleted_at is not None:
                 continue
-            if screen.whole is not None:
+            if screen.whole is not None and screen.marks:
                 talked.answers.append(screen)
-            elif screen.marks or screen.text == OPENING:
-                talked.halves.append(screen)
-            else:
+            elif screen.whole is not None:
                 talked.sentences.append(screen)
+            else:
+                talked.halves.append(screen)
         talked.answers.sort(key=at)
     return dict(found)

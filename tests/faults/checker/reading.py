@@ -8,6 +8,7 @@ import msgspec
 
 from tests.faults.checker.records import (
     Ask,
+    Copy,
     Event,
     Evidence,
     Line,
@@ -59,7 +60,9 @@ def _read_driver(story: Story, folder: Path) -> None:
     for line, evidence in _lines(story, folder / "driver.jsonl"):
         mark = read_mark(line["mark"])
         if line["kind"] == "delivery":
-            message = story.messages.setdefault(mark, Message(mark, line["mono"]))
+            message = story.messages.setdefault(
+                mark, Message(mark, line["mono"], str(line["update"]))
+            )
             message.lines.append(evidence)
         elif line["kind"] == "delivered" and 200 <= line["status"] < 300:
             message = story.messages[mark]
@@ -142,6 +145,10 @@ def _read_events(story: Story, folder: Path) -> None:
         sample = Sample(line["node"], line["pid"], line["phase"], line["held"], evidence)
         story.samples.append(sample)
 
+    for line, evidence in _lines(story, folder / "copies.jsonl"):
+        held = frozenset(line["held"])
+        story.copies.append(Copy(line["mono"], line["integrity"], held, evidence))
+
 
 def _read_usage(story: Story, folder: Path) -> None:
     file = folder / "usage.jsonl"
@@ -150,3 +157,5 @@ def _read_usage(story: Story, folder: Path) -> None:
     for line, _ in _lines(story, file):
         _, account, chat = line["address"].split(":")[:3]
         story.usage[Talk(accounts[account], int(chat) - FIRST_CHAT)] = line
+    for line, _ in _lines(story, folder / "dead.jsonl"):
+        story.dead |= {read_mark(mark): line["error"] for mark in line["marks"]}

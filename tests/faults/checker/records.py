@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from tests.faults.marks import END, Mark, Talk, marks_in
+from tests.faults.marks import Mark, Talk, is_outcome, marks_in
 
 Line = dict[str, Any]
 LOOK = 0.5
@@ -52,6 +52,8 @@ class Message:
 
     mark: Mark
     first_at: int
+    update: str
+    """Its event's own name, by which databases keep it."""
     acknowledged_at: int | None = None
     lines: list[Evidence] = field(default_factory=list)
 
@@ -85,8 +87,8 @@ class Screen:
 
     @property
     def whole(self) -> Version | None:
-        """The first version that was a whole answer."""
-        return next((one for one in self.versions if END in one.text), None)
+        """The first version that was a whole answer, or a part with a sentence that says so."""
+        return next((one for one in self.versions if is_outcome(one.text)), None)
 
     @property
     def evidence(self) -> tuple[str, ...]:
@@ -159,6 +161,16 @@ class Sample:
     line: Evidence
 
 
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """What a copy of the database's files held, opened as after a power cut at that instant."""
+
+    at: int
+    integrity: str
+    held: frozenset[str]
+    line: Evidence
+
+
 @dataclass(slots=True)
 class Story:
     """A whole run."""
@@ -171,7 +183,10 @@ class Story:
     tools: list[ToolRun] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     samples: list[Sample] = field(default_factory=list)
+    copies: list[Copy] = field(default_factory=list)
     usage: dict[Talk, Line] = field(default_factory=dict)
+    dead: dict[Mark, str] = field(default_factory=dict)
+    """Answers that were given up, and why: an operator finds them."""
     counted: bool = False
     """Whether the database's rows are there at all: not when it was thrown away."""
     node_logs: dict[str, str] = field(default_factory=dict)

@@ -38,8 +38,10 @@ def note(context: ToolContext, name: str, event: str, mark: str) -> None:
 async def run(context: ToolContext, name: str, mark: str, how: str) -> str:
     """Begin, take a while, end."""
     note(context, name, "begun", mark)
-    await asyncio.sleep(float(how or LONG))
-    note(context, name, "ended", mark)
+    try:
+        await asyncio.sleep(float(how or LONG))
+    finally:
+        note(context, name, "ended", mark)  # cancelled is ended, too
     return f"{name} did {mark}"
 
 

@@ -50,11 +50,10 @@ async def _under(bench: Bench, row: str, trouble: Trouble, *, reports: bool) -> 
 
 async def _restart(world: World, chance: random.Random) -> None:
     assert world.server is not None
-    while True:
+    while not world.over:
         await asyncio.sleep(chance.uniform(4.0, 12.0))
         world.log.write("restarted", node="postgres")
-        # Once begun it must be started again, whoever stops waiting for it.
-        await asyncio.shield(_crash(world, chance.uniform(0.0, 2.0)))
+        await _crash(world, chance.uniform(0.0, 2.0))
 
 
 async def _crash(world: World, pause: float) -> None:
@@ -65,7 +64,7 @@ async def _crash(world: World, pause: float) -> None:
 
 
 async def _end_connections(world: World, chance: random.Random) -> None:
-    while True:
+    while not world.over:
         await asyncio.sleep(chance.uniform(0.05, 0.6))
         await _end(world, chance.randint(1, 5))
 
@@ -80,7 +79,7 @@ async def _end(world: World, number: int) -> None:
 
 
 async def _exhaust(world: World, chance: random.Random) -> None:
-    while True:
+    while not world.over:
         await asyncio.sleep(chance.uniform(2.0, 4.0))
         async with AsyncExitStack() as stack:
             await _end(world, 30)

@@ -30,7 +30,7 @@ async def drains(bench: Bench) -> None:
 
 
 async def _stop(bench: Bench, world: World, chance: random.Random) -> None:
-    while True:
+    while not world.over:
         await asyncio.sleep(chance.uniform(*BETWEEN))
         node = chance.choice(world.nodes)
         world.hidden.add(node.url)

@@ -29,7 +29,7 @@ async def frozen_nodes(bench: Bench) -> None:
 
 
 async def _freeze(world: World, chance: random.Random) -> None:
-    while True:
+    while not world.over:
         await asyncio.sleep(chance.uniform(*PAUSE))
         node = chance.choice(world.nodes)
         node.freeze()

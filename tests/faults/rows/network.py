@@ -35,7 +35,7 @@ async def partitions(bench: Bench) -> None:
 
 
 async def _break(world: World, chance: random.Random) -> None:
-    while True:
+    while not world.over:
         await asyncio.sleep(chance.uniform(*PAUSE))
         number = chance.randrange(len(world.nodes))
         node, proxy = world.nodes[number], world.proxies[number]

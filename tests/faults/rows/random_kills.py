@@ -32,7 +32,7 @@ async def random_kills(bench: Bench) -> None:
 
 
 async def _kill(world: World, chance: random.Random) -> None:
-    while True:
+    while not world.over:
         await asyncio.sleep(chance.uniform(*EVERY))
         node = chance.choice(world.nodes)
         await node.kill("at random")

@@ -1,4 +1,4 @@
-"""What most rows are: people write for a while, and all the while something is made to go wrong."""
+"""What most rows are: people write for a while, and all that time something goes wrong."""
 
 import asyncio
 import random
@@ -29,10 +29,8 @@ async def under(bench: Bench, plan: Plan, trouble: Trouble, *, may_end: bool = F
         try:
             await world.driver.run(round(plan.habits.rate * bench.seconds))
         finally:
-            making.cancel()
-            (ended,) = await asyncio.gather(making, return_exceptions=True)
-        if isinstance(ended, Exception):
-            raise ended
+            world.over = True
+            await making
         for node in world.nodes:
             if not node.alive:
                 if not may_end:

@@ -50,7 +50,9 @@ async def _freeze_in_an_answer(bench: Bench, world: World, number: int, moment: 
         bench.missed.append(f"nobody was held at {moment}")
     node.freeze()
     world.hidden = {node.url}
-    taken_over = await world.watch.until(set(marks), world.plan.within)
+    taken_over = await world.watch.settled(
+        {mark: world.driver.sent[mark] for mark in marks}, world.plan.within
+    )
     if not taken_over:
         bench.missed.append(f"{other.name} did not take over at {moment}")
     await world.model.tell("release")

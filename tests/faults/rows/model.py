@@ -1,0 +1,134 @@
+"""The model's service in every bad state: each kind alone, many at random, all of it gone."""
+
+import asyncio
+import random
+from typing import Any
+
+from tests.faults.bench import Bench
+from tests.faults.driver import Habits
+from tests.faults.marks import Talk
+from tests.faults.rows.under import under
+from tests.faults.world import Plan, World
+
+SILENCE = 2.0
+"""Seconds that the model may be silent in these rows, or a hang would last longer than all else."""
+PLAIN: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("rate_limited", {"retry_after": 1}),
+    ("rate_limited", {"retry_after": None}),
+    ("rate_limited", {"retry_after": 600}),
+    ("out_of_quota", {}),
+    *(("failure", {"status": status}) for status in (500, 502, 503, 504, 529)),
+    ("error_in_200", {}),
+    ("page", {}),
+    ("page", {"status": 200, "text": "Welcome"}),
+    ("garbage", {}),
+    ("hang", {}),
+    ("cut", {}),
+    ("late", {"seconds": 1.0}),
+)
+FLAWS = (
+    *("cut", "cut_utf8", "malformed", "stall", "error", "empty_choices", "null_choices"),
+    *("huge_line", "no_finish", "no_done", "nothing"),
+)
+KINDS = (
+    *PLAIN,
+    *(("flaw", {"kind": kind, "at": at}) for kind in FLAWS for at in (1, 5)),
+)
+ODD = ("length", "filtered", "nothing", "loop", "unknown", "json", "twins")
+OUTAGE_RATE = 6.0
+AMPLIFIED = 1.1
+"""Calls for each message that a service which is down may be made to bear, beside the probes."""
+PROBES = 40
+
+
+def _plan(bench: Bench, row: str, rate: float) -> Plan:
+    return Plan(
+        row,
+        bench.store,
+        talks=10,
+        seed=bench.seed,
+        silence=SILENCE,
+        reports=True,
+        habits=Habits(rate=rate),
+    )
+
+
+async def model_kinds(bench: Bench) -> None:
+    """Each kind of failure meets a call, at both bots; and each kind of odd answer."""
+    async with bench.world(_plan(bench, "model kinds", 20.0)) as world:
+        await world.start()
+        await world.driver.run(10)
+        await world.settle()
+        for number, (name, args) in enumerate(KINDS):
+            for talk in _two(world, number):
+                await world.model.tell("faults", name=name, args=args)
+                await world.driver.say(talk, "look" if number % 3 == 0 else "")
+                await _outcome(bench, world, f"{name} {args}")
+        for number, odd in enumerate(ODD):
+            for talk in _two(world, number):
+                await world.driver.say(talk, f"odd:{odd}")
+                await _outcome(bench, world, odd)
+        await world.driver.run(10)
+        await world.settle()
+        await world.finish()
+
+
+def _two(world: World, number: int) -> list[Talk]:
+    return [talk for talk in world.talks if talk.number == 1 + number % world.plan.talks]
+
+
+async def _outcome(bench: Bench, world: World, kind: str) -> None:
+    world.log.write("fault", node="model", kind_of=kind)
+    if not await world.settle(30.0):
+        bench.missed.append(f"no outcome after {kind}")
+
+
+async def model_at_random(bench: Bench) -> None:
+    """A third of all calls fails, each in another way."""
+    await under(bench, _plan(bench, "model at random", 10.0), _fail_now_and_then)
+
+
+async def _fail_now_and_then(world: World, chance: random.Random) -> None:
+    while not world.over:
+        name, args = chance.choice(KINDS)
+        world.log.write("fault", node="model", kind_of=name)
+        await world.model.tell("faults", name=name, args=args)
+        await asyncio.sleep(chance.uniform(0.1, 0.4))
+
+
+async def model_outage(bench: Bench) -> None:
+    """The service answers nothing but 503 for most of the run, then it is back."""
+    async with bench.world(_plan(bench, "model outage", OUTAGE_RATE)) as world:
+        await world.start()
+        await world.driver.run(10)
+        await world.settle()
+        written, asked = len(world.driver.sent), await _asked(world)
+        world.log.write("fault", node="model", kind_of="outage")
+        await world.model.tell("faults", name="failure", args={"status": 503}, times=10**9)
+        await world.driver.run(round(OUTAGE_RATE * bench.seconds))
+        await world.settle()
+        written, asked = len(world.driver.sent) - written, await _asked(world) - asked
+        if asked > written * AMPLIFIED + PROBES:
+            bench.missed.append(f"{asked} calls for {written} messages while the model was down")
+        await world.model.tell("clear")
+        world.log.write("note", node="model", text="the service is back")
+        await _recovers(bench, world)
+        await world.finish()
+
+
+async def _recovers(bench: Bench, world: World) -> None:
+    """An answer again, before the longest time for which the circuit stays open is over."""
+    try:
+        async with asyncio.timeout(90):
+            while True:
+                mark = await world.driver.say(world.talks[0])
+                await world.settle(30.0)
+                if mark in world.watch.answered:
+                    return
+                await asyncio.sleep(1.0)
+    except TimeoutError:
+        bench.missed.append("no answer within 90 s after the model was back")
+
+
+async def _asked(world: World) -> int:
+    return int(await world.model.tell("count"))
