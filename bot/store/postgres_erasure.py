@@ -23,13 +23,15 @@ class PostgresErasure(PostgresRoom):
             "who": None if sender is None else person_of(view.address, sender),
             "short": None if sender is None else plain(sender.id),
         }
-        async with self._pool.transaction() as transaction:
-            await hold(transaction, claim)
-            await transaction.fetch(shared(say.RAISE_FLOOR), values)
-            await _empty_waiting(transaction, values)
-            for statement in say.FORGET:
-                await transaction.fetch(shared(statement), values)
-        self._windows.drop(claim.conversation)
+        try:
+            async with self._pool.transaction() as transaction:
+                await hold(transaction, claim)
+                await transaction.fetch(shared(say.RAISE_FLOOR), values)
+                await _empty_waiting(transaction, values)
+                for statement in say.FORGET:
+                    await transaction.fetch(shared(statement), values)
+        finally:
+            self._windows.drop(claim.conversation)
 
     async def erase(self, tenant: str, address: Address) -> bool:
         place = {"tenant": tenant, "address": place_of(address)}

@@ -77,18 +77,20 @@ class PostgresInbox(PostgresRoom):
         self, conversation: ConversationId, platform_id: str, message: Message | None
     ) -> None:
         where = {"conversation": conversation, "name": plain(platform_id)}
-        async with self._pool.transaction() as transaction:
-            # Whoever finishes a turn either waits for this row or is waited for here.
-            for id, body in await transaction.fetch(say.EDITABLE, where):
-                inbound = decode_inbound(body)
-                edited = replace(inbound, message=amended(inbound.message, message))
-                values = {"which": id, "text": encode_inbound(edited)}
-                await transaction.fetch(shared(REWRITE_INBOX), values)
-            for seq, body in await transaction.fetch(shared(FIND_STORED), where):
-                text = encode_message(amended(decode_message(body), message))
-                values = {"conversation": conversation, "which": seq, "text": text}
-                await transaction.fetch(shared(REWRITE_MESSAGE), values)
-        self._windows.drop(conversation)
+        try:
+            async with self._pool.transaction() as transaction:
+                # Whoever finishes a turn either waits for this row or is waited for here.
+                for id, body in await transaction.fetch(say.EDITABLE, where):
+                    inbound = decode_inbound(body)
+                    edited = replace(inbound, message=amended(inbound.message, message))
+                    values = {"which": id, "text": encode_inbound(edited)}
+                    await transaction.fetch(shared(REWRITE_INBOX), values)
+                for seq, body in await transaction.fetch(shared(FIND_STORED), where):
+                    text = encode_message(amended(decode_message(body), message))
+                    values = {"conversation": conversation, "which": seq, "text": text}
+                    await transaction.fetch(shared(REWRITE_MESSAGE), values)
+        finally:
+            self._windows.drop(conversation)
 
     async def move(self, tenant: str, old: Address, new: Address) -> None:
         async with self._pool.transaction() as transaction:

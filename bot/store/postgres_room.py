@@ -1,8 +1,10 @@
 """What every part of the PostgreSQL store shares: connections, windows, and what heads showed."""
 
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from bot.domain.address import Address
@@ -36,11 +38,15 @@ class View:
     waiting: Mapping[InboundId, Origin]
 
 
+Follow = Callable[[datetime, float], None]
+
+
 class PostgresRoom:
     """Each method of the store is one round trip where the promises allow it."""
 
-    def __init__(self, url: str, *, pooled: bool = False) -> None:
+    def __init__(self, url: str, *, pooled: bool = False, follow: Follow | None = None) -> None:
         self._url = url
+        self._follow = follow
         self._pool = Pool(url, pooled=pooled)
         self._windows = Windows()
         self._windows_since = 0
@@ -84,6 +90,14 @@ class PostgresRoom:
     def _lost(self, claim: Claim) -> None:
         """Forget what was true under a claim that is over, or of which nobody knows."""
         self._views.pop(claim.conversation, None)
+
+    @contextmanager
+    def _doubted(self, claim: Claim) -> Generator[None, None, None]:
+        """Within, the lane's rows change: unless it ends well, nothing is remembered of them."""
+        with self._windows.doubted(claim.conversation), ExitStack() as otherwise:
+            otherwise.callback(self._lost, claim)
+            yield
+            otherwise.pop_all()
 
     async def _write(self, claim: Claim, query: Query, values: Mapping[str, Any]) -> Row:
         """Run a statement that returns a row as long as the lane is held.

@@ -6,7 +6,7 @@ from typing import Any
 from bot.domain.conversation import InboundId, Session, Step, Turn, TurnId
 from bot.domain.message import Sent
 from bot.domain.records import Claim, Finish, OutboxRow
-from bot.errors import Fenced, ParleyError, Permanent
+from bot.errors import Fenced, Permanent
 from bot.store import statements_postgres_turns as say
 from bot.store.codec import (
     decode_inbound,
@@ -62,13 +62,8 @@ class PostgresJournal(PostgresRoom):
             what = subject_of(claim.conversation, finish.turn.id, unsure)
             found = {"conversation": claim.conversation, "doing": UNSURE, "what": what}
             await self._pool.fetch(shared(ADD_UNSURE), found)
-        try:
+        with self._doubted(claim):
             lines, now = await self._end(claim, finish, values)
-        except ParleyError:
-            # Whether it was written is not known: what is remembered may be old now.
-            self._windows.drop(claim.conversation)
-            self._lost(claim)
-            raise
         self._windows.extend(claim.conversation, [line.message for line in lines])
         return outbox_rows_of(claim, finish, now)
 

@@ -32,8 +32,10 @@ class SqliteErasure(SqliteRoom):
             for statement in say.FORGET:
                 db.execute(statement, values)
 
-        await self._writer.run(write)
-        self._windows.drop(claim.conversation)
+        try:
+            await self._writer.run(write)
+        finally:
+            self._windows.drop(claim.conversation)
         await self._cut_off()
 
     async def erase(self, tenant: str, address: Address) -> bool:

@@ -81,8 +81,10 @@ class SqliteInbox(SqliteRoom):
                     REWRITE_MESSAGE, {"conversation": conversation, "which": seq, "text": text}
                 )
 
-        await self._writer.run(write)
-        self._windows.drop(conversation)
+        try:
+            await self._writer.run(write)
+        finally:
+            self._windows.drop(conversation)
 
     async def move(self, tenant: str, old: Address, new: Address) -> None:
         def write(db: sqlite3.Connection) -> None:

@@ -69,7 +69,8 @@ class SqliteJournal(SqliteRoom):
         now = self._now()
         rows = outbox_rows_of(claim, finish, now)
         ending = _Ending(claim, finish, now, rows)
-        messages = await self._writer.run(ending.write)
+        with self._windows.doubted(claim.conversation):
+            messages = await self._writer.run(ending.write)
         self._windows.extend(claim.conversation, messages)
         return rows
 

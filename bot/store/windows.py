@@ -1,7 +1,8 @@
 """The newest transcript entries of the conversations that are talking now, kept in memory."""
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from bot.domain.conversation import ConversationId
@@ -63,6 +64,17 @@ class Windows:
         if surplus > 0:
             del window.messages[: surplus + window.wanted]
             window.since = window.messages[0].id
+
+    @contextmanager
+    def doubted(self, conversation: ConversationId) -> Generator[None, None, None]:
+        """Forget the conversation unless the block ends well.
+
+        A write that fails, or whose waiter is cancelled, may have been committed all the same.
+        """
+        with ExitStack() as otherwise:
+            otherwise.callback(self.drop, conversation)
+            yield
+            otherwise.pop_all()
 
     def drop(self, conversation: ConversationId) -> None:
         self._windows.pop(conversation, None)

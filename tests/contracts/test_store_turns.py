@@ -1,5 +1,6 @@
 """A turn is journaled while it runs and ends in one piece."""
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 
@@ -8,8 +9,8 @@ import pytest
 from bot.domain.conversation import Ending, Step, StepKind, Usage
 from bot.domain.message import Message, Role, Sent, Text, ToolCall
 from bot.domain.records import Approval, IdleRule, OutboxState, Spent
-from bot.errors import ParleyError
-from tests.contracts.worlds import ANN, BOB, CHAT, OTHER_CHAT, World
+from bot.errors import ParleyError, Permanent
+from tests.contracts.worlds import ANN, BOB, CHAT, LEASE, OTHER_CHAT, World
 
 IDLE = IdleRule(idle_seconds=3600)
 
@@ -98,6 +99,18 @@ async def test_a_turn_cannot_end_twice(world: World) -> None:
     assert len((await world.store.head(claim)).outbox) == 1
 
 
+async def test_a_turn_that_has_ended_does_not_end_again_behind_its_own_end(world: World) -> None:
+    claim = await world.claimed()
+    head = await world.store.head(claim)
+    turn = world.turn(head)
+    await world.store.finish(claim, world.finish(head, turn))
+    # As a run that knows of the first end by its lines only: no number and no piece is in the way.
+    after = await world.store.head(claim)
+    with pytest.raises(Permanent):
+        await world.store.finish(claim, replace(world.finish(after, turn, "again"), pieces=()))
+    assert await world.said(claim.conversation) == ["hello", "an answer"]
+
+
 async def test_a_turn_can_end_without_having_been_started(world: World) -> None:
     claim = await world.claimed()
     head = await world.store.head(claim)
@@ -129,6 +142,32 @@ async def test_the_window_holds_the_newest_entries_of_the_session(world: World) 
     assert [line.id for line in window] == [9, 10]
     assert len(await world.store.window(claim.conversation, first=1, limit=50)) == 10
     assert await world.store.window(claim.conversation, first=11, limit=50) == []
+
+
+@pytest.mark.parametrize("passes", range(1, 6))
+async def test_an_end_that_was_cancelled_on_its_way_is_not_lacking_from_the_window(
+    world: World, passes: int
+) -> None:
+    node = await world.node()
+    claim = await world.claimed(node)
+    await world.answered(claim)
+    assert len(await world.said(claim.conversation)) == 2
+    await world.accept()
+    head = await world.store.head(claim)
+    turn = world.turn(head)
+    await world.store.start(claim, turn, world.session(head))
+    assert len(await world.said(claim.conversation)) == 2
+    ending = asyncio.ensure_future(world.store.finish(claim, world.finish(head, turn)))
+    for _ in range(passes):  # of the loop: the statement is on its way, or has been executed
+        await asyncio.wait([ending], timeout=0)
+    ending.cancel()
+    await asyncio.wait([ending])
+    again = await world.store.rejoin(node, LEASE)
+    assert again is not None
+    claimed = await world.store.claim_one(again, claim.conversation)
+    assert claimed is not None
+    has_ended = (await world.store.head(claimed)).turn is None
+    assert len(await world.said(claim.conversation)) == (4 if has_ended else 2)
 
 
 async def test_a_page_shows_what_was_said_and_last_what_still_waits(world: World) -> None:
