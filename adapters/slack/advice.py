@@ -144,6 +144,14 @@ def _of_app_token(error: WrongToken) -> Said:
     )
 
 
+def of_no_socket_yet() -> Said:
+    """One is being opened and has neither come nor failed."""
+    return Said(
+        "no socket to Slack yet: it is being opened and has not answered",
+        "尚未与 Slack 建立连接：正在打开，还没有回应",
+    )
+
+
 def of_disconnect(reason: str) -> Said:
     """A socket that Slack has closed."""
     known = DISCONNECTS.get(reason)

@@ -1,5 +1,6 @@
 """Asking whether all is well, and saying what is not: one road for check, status and metrics."""
 
+import asyncio
 import hmac
 from hashlib import sha256
 
@@ -13,6 +14,9 @@ from adapters.slack.settings import Settings
 from adapters.slack.watch import Watch
 from adapters.slack.webhook import CHALLENGE
 from bot import Ambiguous, Clock, Permanent, Said, Transient
+
+SOCKET_PATIENCE = 3.0
+"""Seconds that a probe waits for the socket that is being opened; a probe as a whole has ten."""
 
 
 class Prober:
@@ -79,16 +83,27 @@ class Prober:
         return advice.of_subscription(self._watch.lacking) if self._watch.lacking else None
 
     async def _of_socket(self) -> Said | None:
-        if self._watch.connected:
-            return None
-        if self._watch.socket is not None:
-            return self._watch.socket
-        # No socket was ever tried, so this is a check beside the server: an address costs nothing.
+        if self._watch.seeking:
+            return await self._of_own_socket()
+        # No socket is kept here, so this is a check beside the server: an address costs nothing.
         try:
             await self._client.open_socket()
         except (Transient, Permanent, Ambiguous) as error:
             return advice.of_socket(error)
         return None
+
+    async def _of_own_socket(self) -> Said | None:
+        """What became of the try that goes on; another ticket would be one of few."""
+        settled = asyncio.ensure_future(self._watch.settled.wait())
+        patience = asyncio.ensure_future(self._clock.sleep(SOCKET_PATIENCE))
+        try:
+            await asyncio.wait({settled, patience}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            settled.cancel()
+            patience.cancel()
+        if self._watch.connected:
+            return None
+        return self._watch.socket or advice.of_no_socket_yet()
 
     async def _of_requests(self) -> Said | None:
         watch = self._watch

@@ -64,9 +64,18 @@ class Sockets:
         self._max_size = max_size
         self._timeout = timeout
         self._backoff = Backoff()
+        self._short = 0
+        """Sockets in a row that did not last."""
 
     async def run(self, dispatcher: Dispatcher) -> None:
         """Until cancelled. A socket that is about to close is read on while the next one opens."""
+        self._watch.seeking = True
+        try:
+            await self._keep_open(dispatcher)
+        finally:
+            self._watch.seeking = False
+
+    async def _keep_open(self, dispatcher: Dispatcher) -> None:
         lanes: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         async with asyncio.TaskGroup() as group:
             while True:
@@ -88,23 +97,29 @@ class Sockets:
                 await self._left(link, steady=steady)
 
     def _opened(self) -> None:
-        self._watch.socket = None
-        self._watch.connected = True
+        self._watch.opened()
         self._observer.listening(adapter=self._name, alive=True)
 
     async def _left(self, link: "Link", *, steady: bool) -> None:
-        """A socket goes: at once to the next one if Slack asked for it, else after a pause."""
-        self._watch.connected = False
+        """A socket goes: at once to the next one if Slack asked for it, else after a pause.
+
+        Slack may ask for a new one soon after a hello, when it moves us; again and again, every
+        socket costs a ticket and brings nothing.
+        """
+        self._watch.left()
         if steady:
             self._backoff.reset()
-        if link.reason in EXPECTED:
+            self._short = 0
+        else:
+            self._short += 1
+        if link.reason in EXPECTED and self._short <= 1:
             return
         self._down(of_disconnect(link.reason))
         wait = WRONG_SETTINGS_WAIT if link.reason == "link_disabled" else self._backoff.next()
         await self._clock.sleep(wait)
 
     def _down(self, trouble: Said) -> None:
-        self._watch.socket = trouble
+        self._watch.failed(trouble)
         self._observer.listening(adapter=self._name, alive=False)
 
     async def _connect(self) -> aiohttp.ClientWebSocketResponse:

@@ -1,5 +1,6 @@
 """What goes wrong over time and only we can see: remembered until it goes right, said in words."""
 
+import asyncio
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -21,6 +22,10 @@ class Watch:
     socket: Said | None = None
     """What keeps the socket from being opened, in words; None while one is open."""
     connected: bool = False
+    seeking: bool = False
+    """We keep a socket open ourselves: whoever asks about it waits for what becomes of that."""
+    settled: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set while the last try to open a socket has come to something, good or bad."""
     signed: int = 0
     """Requests that were Slack's own."""
     forged: int = 0
@@ -35,6 +40,22 @@ class Watch:
     """The newest event was meant for another bot than the one whose token we have."""
     outside: Recent[str, str] = field(default_factory=lambda: Recent(100))
     """Channels in which we may not write, and what Slack said."""
+
+    def opened(self) -> None:
+        """A socket is open and said hello."""
+        self.socket = None
+        self.connected = True
+        self.settled.set()
+
+    def left(self) -> None:
+        """It goes; nothing speaks against the next one yet."""
+        self.connected = False
+        self.settled.clear()
+
+    def failed(self, trouble: Said) -> None:
+        """There is none, and this is why."""
+        self.socket = trouble
+        self.settled.set()
 
     def heard(self, what: str) -> None:
         """An event came: Slack sends both kinds for a mention, if both are asked for."""

@@ -38,6 +38,9 @@ class Sockets:
         self.acks: list[Json] = []
         self.silent = False
         """A socket that never says hello."""
+        self.turned_away = ""
+        """The reason for which each new socket has to go right after its hello; none is closed,
+        as slack-sdk's own test server does it."""
         self.on_change: Callable[[], None] = lambda: None
         self._log = log
         self._app_id = app_id
@@ -113,6 +116,8 @@ class Sockets:
                 "debug_info": {"host": "applink-1", "approximate_connection_time": 18060},
             },
         )
+        if self.turned_away:
+            await self._dismiss(socket, self.turned_away, close=False)
         self._flush()
 
     async def _dismiss(self, socket: Socket, reason: str, *, close: bool) -> None:

@@ -55,6 +55,31 @@ async def test_a_check_without_a_server_asks_for_a_socket_and_opens_none() -> No
         assert not made.peer.sockets.opened
 
 
+async def test_a_probe_beside_the_first_socket_waits_for_it_and_asks_for_none_of_its_own() -> None:
+    async with line() as made:
+        listen(made)
+        await well(made)
+        assert len(made.peer.calls("apps.connections.open")) == 1
+        assert made.adapter._watch.connected
+
+
+async def test_a_probe_between_two_sockets_asks_for_none_of_its_own() -> None:
+    async with sockets() as made:
+        await until(lambda: made.adapter._watch.connected)
+        await made.peer.sockets.disconnect("refresh_requested", close=False)
+        await until(lambda: not made.adapter._watch.connected)
+        await well(made)
+        assert len(made.peer.calls("apps.connections.open")) == 2
+
+
+async def test_a_probe_beside_a_socket_that_says_nothing_says_so() -> None:
+    async with line() as made:
+        made.peer.sockets.silent = True
+        listen(made)
+        assert "no socket to Slack yet" in await said(made)
+        assert len(made.peer.calls("apps.connections.open")) == 1
+
+
 # ---- in the configuration ----------------------------------------------------------------
 
 

@@ -2,8 +2,10 @@
 
 import asyncio
 
+import pytest
+
 from adapters.slack import SocketAdapter
-from adapters.slack.sockets import AT_ONCE
+from adapters.slack.sockets import AT_ONCE, STEADY
 from bot import Inbound, Receive
 from tests.adapters.slack.line import Line, line, listen, sockets
 from tests.adapters.telegram.line import NewReceipt
@@ -74,6 +76,7 @@ async def test_the_next_socket_is_open_before_the_old_one_closes() -> None:
         await made.peer.sockets.disconnect("warning", close=False)
         await connected(made, 2)
         assert len(made.peer.sockets.open) == 2
+        await made.passes(STEADY.total_seconds())
         old = made.peer.sockets.open[0]
         old.leaving = False
         made.peer.say("by the old or the new one")
@@ -106,6 +109,37 @@ async def test_one_that_is_told_it_is_too_many_asks_for_sockets_more_and_more_se
         # 1, 2, 4, 8 and 16 seconds, each shortened by chance to no less than six tenths.
         assert made.clock.monotonic() - began >= 18
         assert len(made.peer.sockets.open) <= 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("reason", ["refresh_requested", "warning", "too_many_websockets"])
+async def test_who_is_turned_away_after_every_hello_knocks_more_and_more_seldom(
+    reason: str,
+) -> None:
+    async with line() as made:
+        made.peer.sockets.turned_away = reason
+        listen(made)
+        await made.peer.wait_for(lambda: made.peer.sockets.opened)
+        began = made.clock.monotonic()
+        await made.peer.wait_for(lambda: made.peer.sockets.opened >= 7)
+        # Once at once, if Slack has asked for it; then after 1, 2, 4, 8 and 16 seconds, each
+        # shortened by chance to no less than six tenths.
+        assert made.clock.monotonic() - began >= 18
+        await until(lambda: not made.facts("listening", "alive")[-1])
+        assert made.adapter._watch.socket is not None
+        made.peer.sockets.turned_away = ""
+        made.peer.say("still there?")
+        await made.desk.has(1)
+        await until(lambda: made.facts("listening", "alive")[-1])
+        assert not made.tasks[0].done()
+
+
+async def test_a_socket_that_has_to_go_soon_is_followed_at_once_the_first_time() -> None:
+    async with sockets() as made:
+        await connected(made)
+        await made.peer.sockets.disconnect("refresh_requested", close=False)
+        await connected(made, 2)
+        assert False not in made.facts("listening", "alive")
 
 
 async def test_a_cut_in_the_middle_loses_nothing() -> None:
