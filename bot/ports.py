@@ -379,7 +379,7 @@ class AdapterContext:
     http: "Callable[[], ClientSession]"
     secret: Callable[[], Awaitable[bytes]]
     transcript: "Transcript"
-    listeners: "Listeners"
+    listeners: "WaitingListeners"
     observer: "Observer"
     max_size: int = 1_000_000
     examples: Mapping[str, tuple[str, ...]] | None = None
@@ -696,7 +696,10 @@ class Erasure(Protocol):
 
 
 class Listeners(Protocol):
-    """One holder for each polling adapter, with the offset it has committed."""
+    """One holder for each polling adapter, with the offset it has committed.
+
+    Adapters get one that also says when asking again is worth it (`WaitingListeners`).
+    """
 
     async def hold(self, listener: str) -> int | None:
         """The offset when this node holds the row (again), None while another does."""
@@ -705,6 +708,25 @@ class Listeners(Protocol):
     async def advance(self, listener: str, offset: int) -> None: ...
 
     async def let_go(self, listener: str) -> None: ...
+
+
+class WaitingListeners(Listeners, Protocol):
+    """What an adapter is given."""
+
+    async def until_free(self, listener: str) -> None:
+        """After a `hold` that was refused: until it is time to ask again."""
+        ...
+
+
+class ListenerRows(Listeners, Protocol):
+    """The rows themselves, as the store keeps them for one node."""
+
+    def free_in(self, listener: str) -> float | None:
+        """Seconds until its holder's lease ends, unless it is renewed, as the last `hold` saw it.
+
+        None where that is not known. Letting go is sooner, and a hint.
+        """
+        ...
 
 
 class Ticks(Protocol):
@@ -758,6 +780,11 @@ class Hints(Protocol):
 
     def on_hint(self, look: Callable[[], None]) -> None:
         """Call this whenever another node has hinted, and when hints may have been missed."""
+        ...
+
+    @property
+    def hears(self) -> bool:
+        """Whether hints of others can reach us now."""
         ...
 
     async def run(self) -> None:
@@ -860,6 +887,6 @@ class Store(
         """For `/readyz`: one real write."""
         ...
 
-    def listeners(self, node: Callable[[], Node], tenant: str) -> Listeners: ...
+    def listeners(self, node: Callable[[], Node], tenant: str) -> ListenerRows: ...
 
     def hints(self, clock: Clock) -> Hints: ...

@@ -2,14 +2,17 @@
 
 import asyncio
 import io
+import signal
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
 
 from bot.watchdog import LOOKS, STOOD_STILL, Watchdog, places
 from tests.fakes import until
+from tests.journeys.program import a_moment
 from tests.needs import ROOT
 
 PROGRAM = """
@@ -25,6 +28,14 @@ async def main() -> None:
 
 asyncio.run(main())
 """
+
+
+THAWS = """read = asyncio.get_running_loop().run_in_executor
+        for _ in range(3):
+            print("here", flush=True)
+            await read(None, sys.stdin.readline)
+        {then}"""
+"""A loop that lives on while somebody else is to say something, and what it does then."""
 
 
 async def ended(body: str) -> tuple[int, str, str]:
@@ -61,6 +72,42 @@ async def test_code_that_lets_no_other_thread_run_is_ended_by_the_kernel() -> No
 async def test_what_runs_with_pauses_is_left_alone_and_nobody_is_watched_after_the_end() -> None:
     code, out, err = await ended("[(time.sleep(0.3), await asyncio.sleep(0.05)) for _ in range(5)]")
     assert (code, out, err) == (0, "well ended\n", "")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("then", "code"), [("pass", 0), ("time.sleep(60)", STOOD_STILL)], ids=["lives", "blocks"]
+)
+async def test_a_frozen_process_that_thaws_is_left_alone_until_its_loop_stands_still(
+    then: str, code: int
+) -> None:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", PROGRAM.format(body=THAWS.format(then=then))),
+        cwd=ROOT,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    async with asyncio.timeout(60):
+        for _ in range(3):
+            assert await process.stdout.readline() == b"here\n"
+            process.send_signal(signal.SIGSTOP)
+            await longer_than(0.9)  # three times in a row for longer than it may stand still
+            process.send_signal(signal.SIGCONT)
+            process.stdin.write(b"go on\n")
+        out, err = await process.communicate()
+    assert process.returncode == code
+    assert out.decode() == ("" if code else "well ended\n")
+    assert (b"stood still" in err) == bool(code)
+
+
+async def longer_than(seconds: float) -> None:
+    """Return when so much time is certainly over, for somebody who cannot count it."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        await a_moment()
 
 
 async def test_it_counts_its_own_looks_and_not_the_time_that_it_was_frozen_itself() -> None:

@@ -12,20 +12,20 @@ from bot import Backoff, Clock, Kind, Observer, Permanent, Receive, Transient
 
 HOLD_EVERY = 4.0
 """Seconds between two looks whether we are still the one who polls."""
-LOOK_EVERY = 1.0
-"""Seconds between two looks whether the one who polls is gone."""
 CONFLICT_WAIT = 5.0
 LONGEST_WAIT = 60.0
 
 
 class Holding(Protocol):
-    """What polling needs of the store: `ports.Listeners`."""
+    """What polling needs of the store: `ports.WaitingListeners`."""
 
     async def hold(self, listener: str) -> int | None: ...
 
     async def advance(self, listener: str, offset: int) -> None: ...
 
     async def let_go(self, listener: str) -> None: ...
+
+    async def until_free(self, listener: str) -> None: ...
 
 
 class Polling:
@@ -60,7 +60,7 @@ class Polling:
                 if offset is None:
                     # Another node polls: whoever takes over begins by taking a webhook away.
                     self._webhook_is_gone = False
-                    await self._clock.sleep(LOOK_EVERY)
+                    await self._listeners.until_free(self._name)
                     continue
                 await introduced()
                 await self._clock.sleep(await self._round(offset, receive))

@@ -88,10 +88,11 @@ def build_engine(
     observer: Observer,
     http: "Callable[[], ClientSession]",
     signalling: Signalling | None = None,
+    hints: Hints | None = None,
 ) -> Engine:
     """Put the engine together; `audiences` holds the default one under "".
 
-    `signalling` is None where this node is the only one.
+    `signalling` is None where this node is the only one; `hints` are the store's if not given.
     """
     sessions = Sessions(store, observer, idle_of_adapter=rules.idle_of_adapter, audiences=audiences)
     known_roles = frozenset({"operator"}).union(*rules.roles.values())
@@ -140,7 +141,7 @@ def build_engine(
         if signalling is not None and (stops or (rules.interrupts and is_said(inbound))):
             signalling.hail(tenant, inbound.address)
 
-    hints = store.hints(clock)
+    hints = hints or store.hints(clock)
     if signalling is not None:
         hints.on_hint(signalling.ring)
     runner = Runner(

@@ -14,7 +14,7 @@ from bot.app.construction import LOOPBACK
 from bot.app.reporting import VERSION, Reporting, reporting
 from bot.app.stores import make_store
 from bot.app.whole import App, built
-from bot.clock import SystemClock
+from bot.clock import SystemClock, steady
 from bot.configload import Loaded
 from bot.engine.listening import keep_listening
 from bot.engine.runner import LeaseLost
@@ -33,14 +33,15 @@ measured on this very path (docs/why.md)."""
 
 async def serve(loaded: Loaded) -> int:
     """Run until a signal, or until this node has lost its name; the exit code."""
-    clock = SystemClock()
+    wall = SystemClock()
+    clock = steady(wall)
     async with AsyncExitStack() as stack:
-        told = await stack.enter_async_context(reporting(loaded, clock))
+        told = await stack.enter_async_context(reporting(loaded, wall))
         store = make_store(loaded, clock)
         await store.open()
         stack.push_async_callback(store.close)
         store = standing_still("store", store, point_of(os.environ))
-        app = await stack.enter_async_context(built(loaded, store, told, clock))
+        app = await stack.enter_async_context(built(loaded, store, told, clock, wall=wall))
         await app.open(stack)
         readiness = Readiness(store.writable, clock)
         site = _site(app, told, readiness)
@@ -66,13 +67,16 @@ class Alone:
 @asynccontextmanager
 async def background(loaded: Loaded) -> AsyncGenerator[Alone, None]:
     """The engine and the terminal without HTTP or platforms, for `parley chat` on its own."""
-    clock = SystemClock()
+    wall = SystemClock()
+    clock = steady(wall)
     async with AsyncExitStack() as stack:
-        told = await stack.enter_async_context(reporting(loaded, clock, quiet=True))
+        told = await stack.enter_async_context(reporting(loaded, wall, quiet=True))
         store = make_store(loaded, clock)
         await store.open()
         stack.push_async_callback(store.close)
-        app = await stack.enter_async_context(built(loaded, store, told, clock, alone=True))
+        app = await stack.enter_async_context(
+            built(loaded, store, told, clock, wall=wall, alone=True)
+        )
         await app.open(stack)
         working = asyncio.create_task(_run(app, asyncio.Event()))
         try:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from bot.clock import SteadyClock
 from bot.config import DatabaseSettings
 from bot.configload import Loaded
 from bot.ports import Clock, Store
@@ -22,6 +23,7 @@ def make_store(loaded: Loaded, clock: Clock, *, read: bool = False) -> Store:
         mode="read" if read else "write",
         pooled=database.pooler == "transaction",
         direct_url=database.direct_url,
+        follow=clock.follow if isinstance(clock, SteadyClock) else None,
     )
 
 

@@ -28,6 +28,7 @@ from bot.configload import Loaded
 from bot.control import ControlServer
 from bot.domain.records import Placement, Retention
 from bot.engine import upkeep
+from bot.engine.listening import Waiting
 from bot.engine.plugins import AbsentPlugin
 from bot.engine.signalling import KEPT, Signalling
 from bot.orders import store_orders
@@ -144,9 +145,18 @@ class App:
 
 @asynccontextmanager
 async def built(
-    loaded: Loaded, store: Store, reporting: Reporting, clock: Clock, *, alone: bool = False
+    loaded: Loaded,
+    store: Store,
+    reporting: Reporting,
+    clock: Clock,
+    *,
+    wall: Clock | None = None,
+    alone: bool = False,
 ) -> AsyncGenerator[App, None]:
-    """Put it together; nothing of it is begun yet. `alone` leaves out all but the terminal."""
+    """Put it together; nothing of it is begun yet. `alone` leaves out all but the terminal.
+
+    Adapters are given the `wall`'s time, where it is another: platforms sign theirs.
+    """
     loaded = with_terminal(loaded, alone=alone)
     settings, telemetry = loaded.settings, reporting.telemetry
     async with AsyncExitStack() as stack:
@@ -166,6 +176,7 @@ async def built(
             else None
         )
         engines: list[Engine] = []
+        hints = store.hints(clock)
 
         def context(name: str) -> AdapterContext:
             entry = settings.adapters[name]
@@ -177,12 +188,14 @@ async def built(
                 public_url=settings.server.public_url,
                 loopback=settings.server.host in LOOPBACK,
                 model_configured=models.configured,
-                clock=clock,
+                clock=wall or clock,
                 http=http,
                 secret=partial(_secret, settings.server.secret, store, reporting),
                 transcript=store,
                 # an adapter asks only once it is open, when the engine is long there
-                listeners=store.listeners(lambda: engines[0].runner.node, entry.tenant),
+                listeners=Waiting(
+                    store.listeners(lambda: engines[0].runner.node, entry.tenant), hints, clock
+                ),
                 observer=telemetry,
                 max_size=settings.intake.max_size,
                 examples=examples_of(audiences[entry.audience or ""], tools),
@@ -202,6 +215,7 @@ async def built(
             observer=telemetry,
             http=http,
             signalling=signalling,
+            hints=hints,
         )
         engines.append(engine)
         probing = Probing(

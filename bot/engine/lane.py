@@ -63,6 +63,10 @@ class Lane:
         self._arrived.set()
         self._stops.arrived(inbound)
 
+    def excuse(self) -> None:
+        """The run that was under way when this node had to let go of the lane was no crash."""
+        self._excused = True
+
     async def hailed(self) -> None:
         """Another node has accepted something that acts at once: find it, and act on it here."""
         try:

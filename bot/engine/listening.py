@@ -1,13 +1,17 @@
-"""Keeping listeners alive: one that fails starts again after a pause, and says so."""
+"""Keeping listeners alive, and waiting for one that another node holds."""
 
+import asyncio
 import random
 
-from bot.ports import Clock, Listens, Observer, Receive
+from bot.ports import Clock, Hints, ListenerRows, Listens, Observer, Receive
 
 FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 60.0
 CALM = 300.0
 """Seconds after which a listener counts as well again and the pause is short once more."""
+
+LOOK_LEAST, LOOK_DEAF = 0.5, 1.5
+"""Seconds between two looks at a listener's row: where others ring, and where nobody would."""
 
 
 async def keep_listening(
@@ -27,3 +31,44 @@ async def keep_listening(
             pause = FIRST_PAUSE
         await clock.sleep(pause * random.uniform(0.8, 1.2))  # noqa: S311  # jitter
         pause = min(pause * 2, LONGEST_PAUSE)
+
+
+class Waiting:
+    """Listeners' rows, with the patience of those that another node holds.
+
+    A holder that goes lets go and rings, or its lease ends: looking more often finds nothing.
+    """
+
+    def __init__(self, rows: ListenerRows, hints: Hints, clock: Clock) -> None:
+        self._rows = rows
+        self._hints = hints
+        self._clock = clock
+        self._bell = asyncio.Event()
+        hints.on_hint(self._bell.set)
+
+    async def hold(self, listener: str) -> int | None:
+        self._bell.clear()
+        return await self._rows.hold(listener)
+
+    async def advance(self, listener: str, offset: int) -> None:
+        await self._rows.advance(listener, offset)
+
+    async def let_go(self, listener: str) -> None:
+        await self._rows.let_go(listener)
+
+    async def until_free(self, listener: str) -> None:
+        """Until its holder's lease ends as far as it is known, or somebody rings."""
+        known = self._rows.free_in(listener)
+        if known is None or not self._hints.hears:
+            pause = LOOK_DEAF if known is None else min(known, LOOK_DEAF)
+            await self._clock.sleep(max(pause, LOOK_LEAST))
+            return
+        # Whoever is busy rings often, and hardly ever about this.
+        await self._clock.sleep(LOOK_LEAST)
+        sleeping = asyncio.ensure_future(self._clock.sleep(max(known - LOOK_LEAST, 0.0)))
+        ringing = asyncio.ensure_future(self._bell.wait())
+        try:
+            await asyncio.wait([sleeping, ringing], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            sleeping.cancel()
+            ringing.cancel()

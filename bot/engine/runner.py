@@ -19,6 +19,10 @@ BATCH = 64
 STOPPING = 5.0
 """Seconds that turns may take to stop when others may hold their lanes already."""
 
+LATE = 2.5
+"""Times the pause between two renewals, the time that one may take included: who is later than
+that has stood still himself."""
+
 
 class LeaseLost(Exception):
     """Another process runs under this node's name."""
@@ -61,6 +65,8 @@ class Runner:
         self._between = False
         # Conversations that something was accepted for while their lane was still held.
         self._late: set[ConversationId] = set()
+        # Let go because the database was away: what ran there has not crashed.
+        self._excused: set[ConversationId] = set()
 
     @property
     def node(self) -> Node:
@@ -165,20 +171,27 @@ class Runner:
     async def _renew(self) -> None:
         renewed = self._clock.monotonic()
         every = self._lease.total_seconds() / 3
+        away, awake = False, True
         while True:
+            slept = self._clock.monotonic()
             await self._clock.sleep(every)
             began = self._clock.monotonic()
             try:
-                kept = await self._lanes.renew(self.node, self._lease)
+                kept: bool | None = await self._lanes.renew(self.node, self._lease)
             except Transient as error:
                 self._observer.failed(place="lease", error=error)
-                kept = False
-                if self._clock.monotonic() - renewed < every * 2:
-                    continue
+                kept, away = None, True
+            now = self._clock.monotonic()
+            # Whatever stops this process must not pass for a database that is away.
+            awake = awake and now - slept < every * LATE
+            if kept is None and now - renewed < every * 2:
+                continue
             if kept:
                 self._leased(began)
             else:
+                self._excused = set(self._held) if away and awake else set()
                 await self._begin_again()
+            away, awake = False, True
             renewed = self._clock.monotonic()
 
     async def _begin_again(self) -> None:
@@ -246,6 +259,9 @@ class Runner:
             return 0  # of an epoch that is lost by now: they are free for everybody
         for claim in claims:
             lane = self._make(claim)
+            if claim.conversation in self._excused:
+                self._excused.discard(claim.conversation)
+                lane.excuse()
             self._held[claim.conversation] = lane
             self._idle.clear()
             task = group.create_task(self._run(lane))

@@ -3,9 +3,12 @@
 import asyncio
 import contextlib
 import contextvars
+import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+
+from bot.engine.forking import end_child_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +27,7 @@ async def in_thread(
     loop = asyncio.get_running_loop()
     waiting: asyncio.Future[_Outcome] = loop.create_future()
     context = contextvars.copy_context()
+    process = os.getpid()
 
     def land(outcome: _Outcome) -> None:
         if not waiting.done():
@@ -33,6 +37,7 @@ async def in_thread(
 
     def work() -> None:
         outcome = _outcome_of(lambda: context.run(function))
+        end_child_of(process)
         # A loop that is gone has nobody left who waits.
         with contextlib.suppress(RuntimeError):
             loop.call_soon_threadsafe(land, outcome)

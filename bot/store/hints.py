@@ -12,6 +12,10 @@ class NoHints:
     def on_hint(self, look: Callable[[], None]) -> None:
         """Nobody speaks."""
 
+    @property
+    def hears(self) -> bool:
+        return False
+
     async def run(self) -> None:
         """There is nothing to carry."""
 
@@ -33,6 +37,10 @@ class MemoryHints:
     def on_hint(self, look: Callable[[], None]) -> None:
         """Beside the others that were given."""
         self._looks.append(look)
+
+    @property
+    def hears(self) -> bool:
+        return True
 
     def look(self) -> None:
         """What another node has asked for."""

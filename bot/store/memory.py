@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from bot.domain.records import Node
-from bot.ports import Clock, Hints, Listeners
+from bot.ports import Clock, Hints, ListenerRows
 from bot.store.hints import MemoryHints
 from bot.store.memory_operators import MemoryOperators
 from bot.store.memory_rows import Rows
@@ -30,7 +30,7 @@ class MemoryStore(MemoryUpkeep, MemorySignals, MemoryTicks, MemoryOperators):
     async def writable(self) -> bool:
         return True
 
-    def listeners(self, node: Callable[[], Node], tenant: str) -> Listeners:
+    def listeners(self, node: Callable[[], Node], tenant: str) -> ListenerRows:
         return MemoryListeners(self, node, tenant)
 
     def hints(self, clock: Clock) -> Hints:

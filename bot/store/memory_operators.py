@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
 
 from bot.domain.conversation import InboundId
 from bot.domain.records import InboxRow, InboxState, UnsureCall
 from bot.store.memory_rows import InboxLine, MemoryRoom
 from bot.store.memory_rows import InboxState as State
-from bot.store.operating import STATES
+from bot.store.operating import REMEMBERED, STATES
 
 
 class MemoryOperators(MemoryRoom):
@@ -63,4 +64,5 @@ class MemoryOperators(MemoryRoom):
         return True
 
     async def unsure_calls(self, limit: int = 100) -> Sequence[UnsureCall]:
-        return self._rows.unsure[::-1][:limit]
+        since = self._now() - timedelta(microseconds=REMEMBERED)
+        return self._rows.unsure_since(since)[::-1][:limit]

@@ -156,6 +156,10 @@ class Rows:
         del self.inbox[line.id]
         del self.events[line.conversation, line.event_key]
 
+    def unsure_since(self, since: datetime) -> list[UnsureCall]:
+        """Calls of unknown outcome, the oldest first."""
+        return [one for one in self.unsure if one.at > since]
+
 
 class MemoryRoom:
     """What every part of the in-memory store shares: the rows, the clock, the fence."""

@@ -72,13 +72,20 @@ class MemoryListeners(MemoryRoom):
         super().__init__(room._clock, room._rows)  # noqa: SLF001  # the same room, one more door
         self._node = node
         self._tenant = tenant
+        self._lasts: dict[str, float] = {}
 
     async def hold(self, listener: str) -> int | None:
         line = self._rows.listeners.setdefault((self._tenant, listener), ListenerLine())
-        if line.node != self._node() and self._alive(line.node):
+        self._lasts.pop(listener, None)
+        if line.node is not None and line.node != self._node() and self._alive(line.node):
+            _, until = self._rows.nodes[line.node.name]
+            self._lasts[listener] = (until - self._now()).total_seconds()
             return None
         line.node = self._node()
         return line.offset
+
+    def free_in(self, listener: str) -> float | None:
+        return self._lasts.get(listener)
 
     async def advance(self, listener: str, offset: int) -> None:
         line = self._rows.listeners.get((self._tenant, listener))
@@ -90,6 +97,8 @@ class MemoryListeners(MemoryRoom):
         line = self._rows.listeners.get((self._tenant, listener))
         if line is not None and line.node == self._node():
             line.node = None
+            for hints in self._rows.hints:
+                hints.look()
 
 
 def idle_of(conversation: Conversation, rules: Sequence[IdleRule]) -> timedelta | None:

@@ -10,6 +10,7 @@ from bot.domain.records import OutboxRow, OutboxState, Retention, StoreHealth, U
 from bot.store.memory_erasure import MemoryErasure
 from bot.store.memory_rows import InboxState
 from bot.store.memory_schedule import MemorySessions
+from bot.store.operating import REMEMBERED, unsure_lasts
 from bot.store.times import aware
 
 SIGNALS_LAST = timedelta(hours=1)
@@ -24,6 +25,7 @@ class MemoryUpkeep(MemorySessions, MemoryErasure):
         keys = now - timedelta(seconds=rules.keys_seconds)
         signals = len(self._rows.signals)
         turns, messages = self._drop_turns(retain, rules.batch)
+        told = now - timedelta(microseconds=unsure_lasts(rules))
         self._rows.signals = [
             one for one in self._rows.signals if one.created_at > now - SIGNALS_LAST
         ]
@@ -36,7 +38,14 @@ class MemoryUpkeep(MemorySessions, MemoryErasure):
             "turns": turns,
             "keys": self._drop_keys(keys, rules.batch),
             "signals": signals - len(self._rows.signals),
+            "unsure": self._drop_unsure(told, rules.batch),
         }
+
+    def _drop_unsure(self, before: datetime, batch: int) -> int:
+        old = [one for one in self._rows.unsure if one.at <= before][:batch]
+        for one in old:
+            self._rows.unsure.remove(one)
+        return len(old)
 
     def _bare_inbox(self, before: datetime, batch: int) -> int:
         old = [
@@ -127,7 +136,7 @@ class MemoryUpkeep(MemorySessions, MemoryErasure):
                 if state is not OutboxState.SENT
             ),
             dead=inbox.count(InboxState.DEAD),
-            unsure=len(self._rows.unsure),
+            unsure=len(self._rows.unsure_since(self._now() - timedelta(microseconds=REMEMBERED))),
         )
 
     async def outbox_rows(

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from bot.domain.conversation import ConversationId, InboundId, TurnId
-from bot.domain.records import InboxRow, InboxState, Unsure, UnsureCall
+from bot.domain.records import InboxRow, InboxState, Retention, Unsure, UnsureCall
 from bot.store.codec import decode_inbound, decode_turn
 from bot.store.times import from_micros, micros_of
 
 REMEMBERED = micros_of(7 * 86400)
-"""How long calls of unknown outcome are listed."""
+"""How long calls of unknown outcome are listed, at least."""
 
 STATES = {0: InboxState.WAITING, 2: InboxState.DEAD}
 
@@ -27,6 +27,14 @@ def inbox_row(row: Sequence[Any]) -> InboxRow:
         # A turn that was forgotten has an empty body.
         runs=decode_turn(turn).attempts if turn else 0,
     )
+
+
+def unsure_lasts(rules: Retention) -> int:
+    """How long a call of unknown outcome is kept: while it is listed, or as the journal is.
+
+    No longer: a tool that breaks at every call leaves a row each time, and they are counted often.
+    """
+    return max(REMEMBERED, micros_of(rules.journal_seconds))
 
 
 def subject_of(conversation: ConversationId, turn: TurnId, unsure: Unsure) -> str:

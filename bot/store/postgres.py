@@ -5,7 +5,7 @@ from typing import Literal
 
 from bot.domain.records import Node
 from bot.errors import Transient
-from bot.ports import Clock, Hints, Listeners
+from bot.ports import Clock, Hints, ListenerRows
 from bot.store import statements_postgres_upkeep as say
 from bot.store.hints import NoHints
 from bot.store.postgres_erasure import PostgresErasure
@@ -19,6 +19,7 @@ from bot.store.postgres_operators import PostgresOperators
 from bot.store.postgres_outbox import PostgresOutbox
 from bot.store.postgres_pool import Pool
 from bot.store.postgres_reading import PostgresReading
+from bot.store.postgres_room import Follow
 from bot.store.postgres_signals import PostgresSignals
 from bot.store.postgres_turns import PostgresJournal
 from bot.store.postgres_upkeep import PostgresSessions, PostgresUpkeep
@@ -45,12 +46,20 @@ class PostgresStore(
 
     `pooled` says that a pooler in transaction mode stands at `url`. Nobody can be listened to
     through it: hints go through `direct_url`, the server itself, and without one there are none.
+
+    `follow` is told the database's time, now and then, and how long ago at most that was.
     """
 
     def __init__(
-        self, url: str, *, mode: Mode = "write", pooled: bool = False, direct_url: str | None = None
+        self,
+        url: str,
+        *,
+        mode: Mode = "write",
+        pooled: bool = False,
+        direct_url: str | None = None,
+        follow: Follow | None = None,
     ) -> None:
-        super().__init__(url, pooled=pooled)
+        super().__init__(url, pooled=pooled, follow=follow)
         self._mode = mode
         self._hints_url = direct_url or (None if pooled else url)
 
@@ -80,7 +89,7 @@ class PostgresStore(
             return False
         return True
 
-    def listeners(self, node: Callable[[], Node], tenant: str) -> Listeners:
+    def listeners(self, node: Callable[[], Node], tenant: str) -> ListenerRows:
         return PostgresListeners(self._pool, node=node, tenant=tenant)
 
     def hints(self, clock: Clock) -> Hints:

@@ -49,6 +49,10 @@ class PostgresHints:
         """Beside the others that were given."""
         self._looks.append(look)
 
+    @property
+    def hears(self) -> bool:
+        return self.connected.is_set()
+
     async def run(self) -> None:
         """Connect, again and again, and carry hints until cancelled."""
         pause = FIRST_PAUSE

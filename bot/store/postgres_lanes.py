@@ -22,6 +22,7 @@ from bot.store.reading import (
     outbox_row,
     session_of,
 )
+from bot.store.statements_postgres_upkeep import CLOCK
 from bot.store.times import from_micros, micros_of, to_micros
 
 HEAD_LIMIT = 200
@@ -39,21 +40,32 @@ class PostgresLanes(PostgresRoom):
     async def join(self, name: str, lease: timedelta) -> Node:
         values = {"name": name, "lease": micros_of(lease.total_seconds())}
         ((epoch,),) = await self._pool.fetch(claims.JOIN, values)
+        asked = asyncio.get_running_loop().time()
+        ((now,),) = await self._pool.fetch(CLOCK, {})
+        self._tell(now, asked)
         return Node(name, epoch)
 
     async def renew(self, node: Node, lease: timedelta) -> bool:
         seconds = lease.total_seconds()
         values = {**_me(node), "lease": micros_of(seconds)}
+        asked = asyncio.get_running_loop().time()
         try:
             # An answer that comes later than the next renewal is due is of no use.
             async with asyncio.timeout(seconds / 3):
                 rows = await self._pool.fetch(claims.RENEW, values)
         except TimeoutError as error:
             raise Transient("the lease could not be renewed in time") from error
+        if rows:
+            self._tell(rows[0][0], asked)
         if rows and rows[0][0] - self._windows_since > FRESH:
             self._windows.clear()
             self._windows_since = rows[0][0]
         return bool(rows)
+
+    def _tell(self, now: int, asked: float) -> None:
+        """A node's clock may be wrong; what it writes is compared with what others wrote."""
+        if self._follow is not None:
+            self._follow(from_micros(now), asyncio.get_running_loop().time() - asked)
 
     async def rejoin(self, node: Node, lease: timedelta) -> Node | None:
         values = {**_me(node), "lease": micros_of(lease.total_seconds())}

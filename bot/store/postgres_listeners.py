@@ -7,8 +7,7 @@ from bot.domain.records import Node
 from bot.errors import Fenced
 from bot.store import statements_postgres_upkeep as say
 from bot.store.postgres_pool import Pool
-from bot.store.postgres_sql import shared
-from bot.store.statements_upkeep import LEAVE_LISTENER
+from bot.store.postgres_room import CHANNEL
 
 
 class PostgresListeners:
@@ -18,10 +17,18 @@ class PostgresListeners:
         self._pool = pool
         self._node = node
         self._tenant = tenant
+        self._lasts: dict[str, float] = {}
 
     async def hold(self, listener: str) -> int | None:
-        found = await self._pool.fetch(say.HOLD_LISTENER, self._values(listener))
-        return found[0][0] if found else None
+        self._lasts.pop(listener, None)
+        for position, micros in await self._pool.fetch(say.HOLD_LISTENER, self._values(listener)):
+            if position is not None:
+                return int(position)
+            self._lasts[listener] = micros / 1_000_000
+        return None
+
+    def free_in(self, listener: str) -> float | None:
+        return self._lasts.get(listener)
 
     async def advance(self, listener: str, offset: int) -> None:
         values = {**self._values(listener), "reached": offset}
@@ -29,7 +36,7 @@ class PostgresListeners:
             raise Fenced
 
     async def let_go(self, listener: str) -> None:
-        await self._pool.fetch(shared(LEAVE_LISTENER), self._values(listener))
+        await self._pool.fetch(say.LEAVE_LISTENER, {**self._values(listener), "channel": CHANNEL})
 
     def _values(self, listener: str) -> dict[str, Any]:
         node = self._node()

@@ -16,12 +16,12 @@ from bot.domain.records import (
 )
 from bot.store import statements_postgres_upkeep as say
 from bot.store import statements_upkeep
-from bot.store.operating import REMEMBERED
+from bot.store.operating import REMEMBERED, unsure_lasts
 from bot.store.postgres_room import PostgresRoom, hold, plain
 from bot.store.postgres_sql import shared
 from bot.store.reading import outbox_row
 from bot.store.statements import Statement
-from bot.store.statements_operators import COUNT_UNSURE, UNSURE
+from bot.store.statements_operators import COUNT_UNSURE, DROP_UNSURE, UNSURE
 from bot.store.statements_signals import DROP_SIGNALS
 from bot.store.times import micros_of, to_micros
 
@@ -54,12 +54,13 @@ class PostgresUpkeep(PostgresRoom):
         journal = {"before": now - micros_of(rules.journal_seconds), "limit": rules.batch}
         lines = {"before": now - micros_of(rules.retain_seconds), "limit": rules.batch}
         keys = {"before": now - micros_of(rules.keys_seconds), "limit": rules.batch}
+        told = {"doing": UNSURE, "before": now - unsure_lasts(rules), "limit": rules.batch}
         ((messages, turns),) = await self._pool.fetch(say.DROP_LINES, lines)
         if messages:
             self._windows.clear()
         async with self._pool.transaction() as transaction:
 
-            async def count(statement: Statement, values: Mapping[str, int]) -> int:
+            async def count(statement: Statement, values: Mapping[str, int | str]) -> int:
                 return await transaction.change(shared(statement), values)
 
             await count(statements_upkeep.FORGET_SUMMARIES, lines)
@@ -78,6 +79,7 @@ class PostgresUpkeep(PostgresRoom):
                 "keys": await count(statements_upkeep.DROP_INBOX, keys)
                 + await count(statements_upkeep.DROP_OUTBOX, keys),
                 "signals": await count(DROP_SIGNALS, {"before": now - SIGNALS_LAST}),
+                "unsure": await count(DROP_UNSURE, told),
             }
 
     async def expire_outbox(self, hold: timedelta, limit: int = 1000) -> Sequence[OutboxRow]:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from bot.domain.records import Node
 from bot.errors import ConfigError, ParleyError, Transient
-from bot.ports import Clock, Hints, Listeners
+from bot.ports import Clock, Hints, ListenerRows
 from bot.store.hints import NoHints
 from bot.store.lock import Lock
 from bot.store.migrate import check_readable, migrate_sqlite
@@ -84,7 +84,7 @@ class SqliteStore(
             return False
         return True
 
-    def listeners(self, node: Callable[[], Node], tenant: str) -> Listeners:
+    def listeners(self, node: Callable[[], Node], tenant: str) -> ListenerRows:
         return SqliteListeners(self._writer, self._clock, node=node, tenant=tenant)
 
     def hints(self, clock: Clock) -> Hints:

@@ -22,16 +22,27 @@ class SqliteListeners:
         self._clock = clock
         self._node = node
         self._tenant = tenant
+        self._lasts: dict[str, float] = {}
 
     async def hold(self, listener: str) -> int | None:
         values = self._values(listener)
 
-        def write(db: sqlite3.Connection) -> int | None:
+        def write(db: sqlite3.Connection) -> tuple[int | None, int | None]:
             db.execute(say.ADD_LISTENER, values)
             found = db.execute(say.HOLD_LISTENER, values).fetchall()
-            return found[0][0] if found else None
+            if found:
+                return found[0][0], None
+            held = db.execute(say.HOLDER_LASTS, values).fetchall()
+            return None, held[0][0] if held else None
 
-        return await self._writer.run(write)
+        self._lasts.pop(listener, None)
+        position, until = await self._writer.run(write)
+        if until is not None:
+            self._lasts[listener] = max(until - values["now"], 0) / 1_000_000
+        return position
+
+    def free_in(self, listener: str) -> float | None:
+        return self._lasts.get(listener)
 
     async def advance(self, listener: str, offset: int) -> None:
         values = {**self._values(listener), "reached": offset}

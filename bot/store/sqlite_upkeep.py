@@ -17,11 +17,11 @@ from bot.domain.records import (
     Swept,
 )
 from bot.store import statements_upkeep as say
-from bot.store.operating import REMEMBERED
+from bot.store.operating import REMEMBERED, unsure_lasts
 from bot.store.reading import outbox_row
 from bot.store.sqlite_room import SqliteRoom, owner
 from bot.store.statements import LIMIT, WAKE_AT, sql
-from bot.store.statements_operators import COUNT_UNSURE, UNSURE
+from bot.store.statements_operators import COUNT_UNSURE, DROP_UNSURE, UNSURE
 from bot.store.statements_signals import DROP_SIGNALS
 from bot.store.times import micros_of, to_micros
 
@@ -81,6 +81,7 @@ class SqliteUpkeep(SqliteRoom):
         journal = {"before": now - micros_of(rules.journal_seconds), "limit": rules.batch}
         lines = {"before": retain, "limit": rules.batch}
         keys = {"before": now - micros_of(rules.keys_seconds), "limit": rules.batch}
+        told = {"doing": UNSURE, "before": now - unsure_lasts(rules), "limit": rules.batch}
         turns, old = await self._scan(lambda db: _old_lines(db, lines))
 
         def write(db: sqlite3.Connection) -> dict[str, int]:
@@ -104,6 +105,7 @@ class SqliteUpkeep(SqliteRoom):
                 "keys": db.execute(say.DROP_INBOX, keys).rowcount
                 + db.execute(say.DROP_OUTBOX, keys).rowcount,
                 "signals": db.execute(DROP_SIGNALS, {"before": now - SIGNALS_LAST}).rowcount,
+                "unsure": db.execute(DROP_UNSURE, told).rowcount,
             }
 
         counts = await self._writer.run(write)

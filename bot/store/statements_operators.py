@@ -7,6 +7,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     cast,
+    delete,
     exists,
     false,
     func,
@@ -113,6 +114,12 @@ UNSURE_CALLS = sql(
     .order_by(audit.c.done_at.desc(), audit.c.id.desc())
     .limit(LIMIT)
 )
+_old_unsure = (
+    select(audit.c.id)
+    .where(audit.c.action == bindparam("doing"), audit.c.done_at <= bindparam("before"))
+    .limit(LIMIT)
+)
+DROP_UNSURE = sql(delete(audit).where(audit.c.id.in_(_old_unsure)))
 COUNT_UNSURE = sql(
     select(func.count())
     .select_from(audit)

@@ -127,7 +127,8 @@ SIZE = query("SELECT <now>, pg_database_size(current_database())")
 
 # ---- listeners, ticks, settings -------------------------------------------------
 
-# A holder asks again and again: what is its own already is not written again.
+# A holder asks again and again: what is its own already is not written again. Who is refused
+# learns how long the holder's lease lasts.
 HOLD_LISTENER = query(
     """
 WITH mine AS MATERIALIZED (
@@ -143,7 +144,23 @@ taken AS (
     WHERE node.name = listener.node AND node.epoch = listener.epoch AND alive_until > <now>)
   RETURNING position
 )
-SELECT position FROM mine UNION ALL SELECT position FROM taken
+SELECT position, NULL::bigint FROM mine UNION ALL SELECT position, NULL FROM taken
+UNION ALL
+SELECT NULL, greatest(alive_until - <now>, 0)
+FROM listener JOIN node ON node.name = listener.node AND node.epoch = listener.epoch
+WHERE tenant = :whose AND listener.name = :which
+  AND NOT EXISTS (SELECT FROM mine) AND NOT EXISTS (SELECT FROM taken)
+"""
+)
+# Whoever waits for it is told in the same transaction. Without a row nobody is.
+LEAVE_LISTENER = query(
+    """
+WITH left_free AS (
+  UPDATE listener SET node = NULL, epoch = NULL
+  WHERE tenant = :whose AND name = :which AND node = :me AND epoch = :holder
+  RETURNING 1
+)
+SELECT pg_notify(:channel, '') FROM left_free
 """
 )
 # Not waited for: an offset that is lost brings events again, and repeats are known.

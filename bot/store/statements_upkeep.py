@@ -455,6 +455,13 @@ HOLD_LISTENER = sql(
     .values(node=bindparam("me"), epoch=bindparam("holder"))
     .returning(listener.c.position)
 )
+HOLDER_LASTS = sql(
+    select(node.c.alive_until)
+    .join_from(
+        listener, node, and_(node.c.name == listener.c.node, node.c.epoch == listener.c.epoch)
+    )
+    .where(_LISTENER)
+)
 ADVANCE_LISTENER = sql(
     update(listener).where(_LISTENER, _MINE).values(position=bindparam("reached"))
 )

@@ -148,6 +148,26 @@ async def test_every_write_of_a_former_holder_is_refused(world: World) -> None:
     assert (await store.head(taken)).outbox == (row,)
 
 
+async def test_a_claim_is_over_although_the_same_node_has_taken_the_lane_again(
+    world: World,
+) -> None:
+    node = await world.node()
+    first = await world.claimed(node)
+    (row,) = await world.answered(first)
+    assert await world.store.release(first)
+    await world.accept()
+    (second,) = await world.store.claim(node, 10)
+    assert await world.store.release(second)
+    await world.accept()
+    third = await world.store.claim_one(node, first.conversation)
+    assert third is not None
+    assert first.fence < second.fence < third.fence
+    for over in (first, second):
+        with pytest.raises(Fenced):
+            await world.store.take(over, row)
+    assert (await world.store.head(third)).outbox == (row,)
+
+
 async def test_what_is_not_waited_for_is_refused_by_the_next_write_that_is(world: World) -> None:
     claim = await world.claimed(await world.node("one"))
     head = await world.store.head(claim)

@@ -3,10 +3,12 @@
 from dataclasses import replace
 
 from bot.domain.conversation import InboundId, TurnState
-from bot.domain.records import InboxState, Unsure
+from bot.domain.records import InboxState, Retention, Unsure
 from tests.contracts.worlds import World
 
 EVERY = tuple(InboxState)
+DAY = 86400.0
+RULES = Retention(journal_seconds=2 * DAY, retain_seconds=90 * DAY)
 
 
 async def given_up(world: World) -> InboundId:
@@ -94,3 +96,44 @@ async def test_calls_of_unknown_outcome_are_counted_and_named(world: World) -> N
     assert {one.turn for one in found} == {turn.id}
     assert {one.conversation for one in found} == {claim.conversation}
     assert len(await world.store.unsure_calls(1)) == 1
+
+
+async def test_calls_of_unknown_outcome_go_when_nobody_is_told_of_them_any_more(
+    world: World,
+) -> None:
+    await _unsure(world, "k1")
+    await world.age(6 * DAY)
+    assert (await world.store.retain(RULES))["unsure"] == 0
+    await _unsure(world, "k2")
+    assert {one.key for one in await world.store.unsure_calls()} == {"k1", "k2"}
+    await world.age(2 * DAY)
+    assert {one.key for one in await world.store.unsure_calls()} == {"k2"}
+    assert (await world.store.health()).unsure == 1
+    assert (await world.store.retain(RULES))["unsure"] == 1
+    assert (await world.store.retain(RULES))["unsure"] == 0
+    assert {one.key for one in await world.store.unsure_calls()} == {"k2"}
+
+
+async def test_a_longer_journal_keeps_calls_of_unknown_outcome_as_long_and_goes_by_batches(
+    world: World,
+) -> None:
+    for key in ("k1", "k2", "k3"):
+        await _unsure(world, key)
+    await world.age(29 * DAY)
+    longer = replace(RULES, journal_seconds=30 * DAY, batch=2)
+    assert (await world.store.retain(longer))["unsure"] == 0
+    await world.age(2 * DAY)
+    assert [(await world.store.retain(longer))["unsure"] for _ in range(3)] == [2, 1, 0]
+
+
+async def _unsure(world: World, key: str) -> None:
+    """A turn that ended with a call of which nobody knows whether it was done."""
+    accepted = await world.accept(world.inbound(key=f"event {key}"))
+    claim = await world.store.claim_one(await world.node(key), accepted.conversation)
+    assert claim is not None
+    head = await world.store.head(claim)
+    turn = world.turn(head)
+    await world.store.start(claim, turn, world.session(head))
+    finish = replace(world.finish(head, turn), pieces=(), unsure=(Unsure("pay", key),))
+    await world.store.finish(claim, finish)
+    assert await world.store.release(claim)

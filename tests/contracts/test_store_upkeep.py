@@ -145,6 +145,22 @@ async def test_one_node_listens_and_the_next_goes_on_from_its_offset(world: Worl
     assert await elsewhere.hold("telegram") == 0
 
 
+async def test_who_is_refused_a_listener_learns_how_long_its_holder_has_it(world: World) -> None:
+    one, two = await world.node("one"), await world.node("two")
+    first = world.store.listeners(lambda: one, "default")
+    second = world.store.listeners(lambda: two, "default")
+    assert await first.hold("telegram") == 0
+    assert first.free_in("telegram") is None
+    assert second.free_in("telegram") is None
+    assert await second.hold("telegram") is None
+    lasts = second.free_in("telegram")
+    assert lasts is not None
+    assert 0 < lasts <= LEASE.total_seconds()
+    await world.store.leave(one)
+    assert await second.hold("telegram") == 0
+    assert second.free_in("telegram") is None
+
+
 async def test_a_firing_of_the_schedule_runs_on_one_node(world: World) -> None:
     one, two = await world.node("one"), await world.node("two")
     at = world.now()

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from bot import Outbound, PluginError, Tool, ToolContext, ToolFailed, Transient, tool
+from bot import Outbound, PluginError, Role, Tool, ToolContext, ToolFailed, Transient, tool
 from bot.domain.conversation import StepKind
-from tests.engine.house import House, ListPlatform, ScriptedModel, calls, says
+from tests.engine.house import Gate, House, ListPlatform, ScriptedModel, calls, says
 from tests.engine.test_crashes import BrokenPlatform, Faulty, faulty, passing
 from tests.fakes import FakeClock, RecordingObserver, until
 
@@ -61,6 +61,35 @@ async def crashed_while_paying(till: Till, *after: Any) -> AsyncGenerator[House,
         async with again.open():
             yield again
         till.release.set()
+
+
+async def test_a_turn_that_is_run_again_goes_on_from_its_finished_replies_and_calls() -> None:
+    runs: list[str] = []
+
+    @tool(effect="idempotent")
+    async def note(word: str) -> str:
+        """Write it down.
+
+        Args:
+            word: What to write.
+        """
+        runs.append(word)
+        return "noted"
+
+    gate = Gate()
+    model = ScriptedModel(calls(("note", '{"word": "x"}')), gate, says("The end."))
+    house = House(model, tools=[note])
+    async with house.open():
+        await house.say("note x")
+        await gate.reached.wait()
+    again = House(model, clock=house.clock, store=house.store, tools=[note])
+    async with again.open():
+        assert await again.has_sent(1) == ["The end."]
+    assert runs == ["x"]
+    _, cut, resumed = model.requests
+    # Asked what the run that died was asked last: the reply and the result stand as they were.
+    assert [message.parts for message in resumed.messages] == [one.parts for one in cut.messages]
+    assert resumed.messages[-1].role is Role.TOOL
 
 
 async def test_what_the_tool_knows_about_its_key_is_the_result_and_it_does_not_run_again() -> None:
@@ -269,6 +298,32 @@ async def test_a_function_is_called_when_its_run_is_written_down() -> None:
         await until(lambda: len(durable) == 5)
     reply, call = StepKind.MODEL, StepKind.TOOL
     assert durable == [(reply, True), (call, False), (reply, True), (call, False), (reply, False)]
+
+
+async def test_a_call_that_may_happen_once_is_on_disk_before_it_starts_and_when_it_has_ended() -> (
+    None
+):
+    happened: list[str] = []
+
+    class Watched(Faulty):
+        async def step(self, claim: Any, turn: Any, step: Any, *, durable: bool) -> None:
+            if step.kind is StepKind.TOOL:
+                what = "begun" if step.body is None else "ended"
+                happened.append(f"{what}, {'on disk' if durable else 'not waited for'}")
+            await super().step(claim, turn, step, durable=durable)
+
+    @tool(effect="once")
+    async def pay() -> str:
+        """Pay."""
+        happened.append("paid")
+        return "paid"
+
+    clock = FakeClock()
+    model = ScriptedModel(PAY, says("Done."))
+    async with House(model, tools=[pay], clock=clock, store=Watched(clock)).open() as house:
+        await house.say("pay")
+        await house.has_sent(1)
+    assert happened == ["begun, on disk", "paid", "ended, on disk"]
 
 
 def test_a_lookup_that_could_never_be_asked_is_a_mistake_of_its_author() -> None:

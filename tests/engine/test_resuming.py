@@ -7,7 +7,18 @@ from typing import Any
 
 import pytest
 
-from bot import Address, Kind, Outbound, Sender, Sent, ToolContext, ToolFailed, Transient, tool
+from bot import (
+    Address,
+    Ambiguous,
+    Kind,
+    Outbound,
+    Sender,
+    Sent,
+    ToolContext,
+    ToolFailed,
+    Transient,
+    tool,
+)
 from bot.domain.records import OutboxState
 from bot.engine.taking import Limits
 from tests.engine.house import RULES, Gate, House, ListPlatform, ScriptedModel, calls, says
@@ -114,6 +125,45 @@ async def test_what_another_process_may_have_sent_meanwhile_is_in_doubt_for_all(
             fact["outcome"] for one in (other, house) for fact in one.observer.named("send_failed")
         ]
         assert outcomes == ["repeated", "ambiguous"]
+
+
+async def test_a_piece_that_was_repeated_is_not_repeated_again_after_a_crash() -> None:
+    platform = ListPlatform()
+    platform.faults = [Ambiguous("no answer")]
+    repeating = asyncio.Event()
+
+    async def stands_still(piece: Outbound) -> None:
+        if platform.taken_although_lost:
+            repeating.set()
+            await asyncio.Event().wait()
+
+    platform.before_send = stands_still
+    house = House(ScriptedModel(), platform=platform)
+    async with house.open():
+        await house.say("hello")
+        await repeating.wait()
+    platform.before_send = None
+    again = await after_a_crash(house)
+    async with again.open():
+        await until(lambda: again.observer.named("send_failed"))
+        await again.at_rest()
+    assert [fact["outcome"] for fact in again.observer.named("send_failed")] == ["ambiguous"]
+    assert platform.sent == []
+
+
+# ---- what a turn was begun with ---------------------------------------------------------------
+
+
+async def test_a_turn_that_is_taken_up_takes_its_own_messages_and_not_what_came_since() -> None:
+    gate = Gate()
+    house = House(ScriptedModel(gate))
+    async with house.open():
+        await house.say("one")
+        await gate.reached.wait()
+        await house.say("two")
+    again = await after_a_crash(house)
+    async with again.open():
+        assert await again.has_sent(2) == ["you said: one", "you said: two"]
 
 
 # ---- what nobody waits for any more ------------------------------------------------------------

@@ -1,11 +1,12 @@
 """A node keeps its lease, goes on under a new epoch when it has lost it, and yields its name."""
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 
 from bot import Transient
-from bot.domain.records import Node
+from bot.domain.records import Claim, Node
 from bot.engine.runner import LeaseLost
 from bot.store.memory import MemoryStore
 from tests.engine.house import Gate, House, ScriptedModel
@@ -72,6 +73,31 @@ async def test_a_database_that_is_away_for_longer_than_the_lease_is_waited_for()
         assert house.platform.texts == ["you said: hello"]
 
 
+async def test_turns_that_end_because_the_database_is_away_are_no_crashes_however_often() -> None:
+    clock = FakeClock()
+    store = AwayStore(clock)
+    gates = [Gate(before="I think ") for _ in range(4)]
+    async with House(ScriptedModel(*gates), clock=clock, store=store).open() as house:
+        await house.say("hello")
+        for gate in gates:
+            await until(lambda gate=gate: _reached_after(clock, gate))  # type: ignore[misc]
+            store.away = True
+            await until(lambda gate=gate: _closed_after(clock, gate))  # type: ignore[misc]
+            store.away = False
+        await until(lambda: _says_after(clock, house, "you said: hello"))
+
+
+async def test_turns_that_end_because_the_node_slept_are_poison_when_it_happens_again() -> None:
+    gates = [Gate(before="I think ") for _ in range(4)]
+    async with House(ScriptedModel(*gates)).open() as house:
+        await house.say("hello")
+        for gate in gates[:3]:
+            await until(lambda gate=gate: _reached_after(house.clock, gate))  # type: ignore[misc]
+            house.clock.advance(LEASE + 5)
+        await until(lambda: _says_after(house.clock, house, "something went wrong each time"))
+        assert not gates[3].reached.is_set()
+
+
 async def test_nothing_is_begun_under_a_lease_that_could_not_be_renewed() -> None:
     clock = FakeClock()
     store = AwayStore(clock)
@@ -89,9 +115,57 @@ async def test_nothing_is_begun_under_a_lease_that_could_not_be_renewed() -> Non
         assert house.platform.texts == ["you said: hello"]
 
 
+class SlowStore(AwayStore):
+    """Its claims find lanes, and are told late."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        super().__init__(clock)
+        self.claimed, self.tell = asyncio.Event(), asyncio.Event()
+
+    async def claim(self, node: Node, limit: int) -> Sequence[Claim]:
+        found = await super().claim(node, limit)
+        if found:
+            self.claimed.set()
+            await self.tell.wait()
+        return found
+
+
+async def test_lanes_that_were_claimed_under_a_lease_that_is_lost_by_now_are_not_run() -> None:
+    clock = FakeClock()
+    store = SlowStore(clock)
+    async with House(ScriptedModel(), clock=clock, store=store).open() as house:
+        await house.say("hello")
+        await store.claimed.wait()
+        store.away = True
+        for _ in range(2):
+            clock.advance(LEASE / 3 + 0.1)
+            await _a_while()
+        store.tell.set()
+        await _a_while()
+        assert not house.model.requests
+        store.away = False
+        await until(lambda: _sent_after(clock, house))
+        assert house.platform.texts == ["you said: hello"]
+
+
 async def _a_while() -> None:
     for _ in range(50):
         await asyncio.sleep(0)
+
+
+def _reached_after(clock: FakeClock, gate: Gate) -> bool:
+    clock.advance(0.2)
+    return gate.reached.is_set()
+
+
+def _closed_after(clock: FakeClock, gate: Gate) -> bool:
+    clock.advance(0.2)
+    return gate.closed.is_set()
+
+
+def _says_after(clock: FakeClock, house: House, words: str) -> bool:
+    clock.advance(0.2)
+    return any(words in text for text in house.platform.texts)
 
 
 def _sent_after(clock: FakeClock, house: House) -> bool:

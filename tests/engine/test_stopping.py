@@ -223,6 +223,29 @@ async def test_tokens_of_a_stopped_turn_are_counted() -> None:
         assert await used(house) == (10, 3)
 
 
+async def test_tokens_of_a_run_that_died_are_counted_by_the_run_that_ends_its_turn() -> None:
+    @tool
+    async def look() -> str:
+        """Look."""
+        return "seen"
+
+    async def counted(request: Request) -> AsyncGenerator[Delta, None]:
+        yield Usage(10, 3)
+        async for delta in calls(("look", "{}"))(request):
+            yield delta
+
+    gate = Gate()
+    model = ScriptedModel(counted, gate, says("Seen.", usage=Usage(5, 2)))
+    house = House(model, tools=[look])
+    async with house.open():
+        await house.say("look")
+        await gate.reached.wait()
+    again = House(model, tools=[look], store=house.store, clock=house.clock)
+    async with again.open():
+        assert await again.has_sent(1) == ["Seen."]
+        assert await used(again) == (15, 5)
+
+
 async def test_tokens_of_a_turn_that_failed_unexpectedly_and_of_one_given_up_are_counted() -> None:
     @tool
     async def look() -> str:

@@ -14,7 +14,7 @@ import pytest
 
 from tests.journeys.program import SECRET, Program, a_moment, telegram_config
 from tests.peers.model import ModelPeer
-from tests.peers.model_answers import Answer, Script, by_words, echo, in_turn
+from tests.peers.model_answers import Answer, Script, always, by_words, echo, in_turn
 from tests.peers.telegram import TelegramPeer
 from tests.peers.telegram_delivery import Webhook
 from tests.peers.telegram_updates import ANN, BO
@@ -212,6 +212,22 @@ async def test_one_node_polls_and_another_takes_over_when_it_stops_or_dies(
         assert await polling(found, first) == first
         telegram.push(telegram.updates.text("again", BO))
         await telegram.wait_for(lambda: len(telegram.texts(BO)) == 2, PATIENCE)
+
+
+async def test_who_polls_and_is_stopped_is_followed_at_once_however_long_its_lease(
+    postgres_url: str, tmp_path: Path
+) -> None:
+    bot = {"mode": "polling"}
+    script = always(Answer(text="here"))
+    async with nodes(tmp_path, postgres_url, script, lease=NEVER, bot=bot) as found:
+        first = await polling(found)
+        other = "b" if first == "a" else "a"
+        found.telegram.push(found.telegram.updates.text("hello"))
+        await found.answered(ANN, "here")
+        assert await found.programs[first].stop() == 0
+        assert await polling(found, other) == other
+        found.telegram.push(found.telegram.updates.text("hello", BO))
+        await found.answered(BO, "here")
 
 
 async def polling(found: Nodes, name: str | None = None) -> str:

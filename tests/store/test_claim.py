@@ -1,8 +1,9 @@
 """Claiming a lane and reading what waits in it are two statements; one would answer twice."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import replace
+from typing import Any
 
 import asyncpg
 import pytest
@@ -12,6 +13,7 @@ from bot.domain.conversation import ConversationId
 from bot.domain.records import Claim, Head, Node
 from bot.ports import Store
 from bot.store.postgres import PostgresStore
+from bot.store.postgres_pool import Pool, Row
 from bot.store.postgres_sql import Query
 from bot.store.statements_postgres_claims import CLAIM
 from tests.contracts.postgres_world import postgres_world, waits_for_a_lock
@@ -34,6 +36,7 @@ JOINED = replace(
 """What must never be written: our own claim, and in the same statement what waits in the lane."""
 
 Shown = Callable[[World, Node, asyncpg.Record], Awaitable[list[int]]]
+Meanwhile = Callable[[World], Awaitable[None]]
 
 
 @pytest.fixture
@@ -63,43 +66,65 @@ async def hands_out_only_what_waits(world: World, statement: Query, shown: Shown
     await world.accept(world.inbound("first"))
     second = await world.accept(world.inbound("second"))
     slow = await world.node("slow")
-    (row,) = await gated(world, statement, slow)
+    (row,) = await gated(world, statement, values_of(slow), finish_the_first)
     assert await shown(world, slow, row) == [second.inbound]
 
 
-async def gated(world: World, statement: Query, node: Node) -> list[asyncpg.Record]:
-    """Run a claim that stands still between its snapshot and its first row.
+def values_of(node: Node) -> Mapping[str, Any]:
+    """What a claim is asked with."""
+    return {"node": node.name, "holder": node.epoch, "limit": 10, "after": ""}
 
-    Meanwhile another node takes the lane, finishes the older message and gives the lane back.
-    """
+
+async def gated(
+    world: World, statement: Query, values: Mapping[str, Any], meanwhile: Meanwhile
+) -> list[Row]:
+    """Run a claim that stands still between its snapshot and its first row."""
     pool = store_of(world)._pool
     gate = f"gate AS MATERIALIZED (SELECT pg_advisory_xact_lock({GATE})),"
     text = statement.text.replace("RECURSIVE", f"RECURSIVE {gate}", 1)
     text = text.replace("FROM shares, LATERAL (", "FROM shares, gate, LATERAL (", 1)
     assert text.count("gate") == 2
-    values = {"node": node.name, "holder": node.epoch, "limit": 10, "after": ""}
     keeper, claimer = await pool.connect(), await pool.connect()
     try:
         await keeper.execute("SELECT pg_advisory_lock($1)", GATE)
         claiming = asyncio.create_task(claimer.fetch(text, *statement.arguments(values)))
         await waits_for_a_lock(keeper)
-        await finish_the_first(world)
+        await meanwhile(world)
         await keeper.execute("SELECT pg_advisory_unlock($1)", GATE)
         async with asyncio.timeout(10):
-            rows: list[asyncpg.Record] = await claiming
+            rows: list[Row] = await claiming
         return rows
     finally:
         await keeper.close()
         await claimer.close()
 
 
+class GatedPool(Pool):
+    """The connections of a store whose every claim stands still like that."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(store_of(world)._url)
+        self._world = world
+
+    async def fetch(self, query: Query, values: Mapping[str, Any]) -> list[Row]:
+        if query is CLAIM:
+            return await gated(self._world, query, values, finish_the_first)
+        return await super().fetch(query, values)
+
+
 async def finish_the_first(world: World) -> None:
+    """Another node takes the lane, finishes the older message and gives the lane back."""
     quick = await world.store.join("quick", LEASE)
     (claim,) = await world.store.claim(quick, 10)
     head = await world.store.head(claim)
     await world.store.skip(claim, [head.waiting[0].id])
     # In the past: the claim that stands still has looked at the clock already.
     assert await world.store.release(claim, wake_at=head.now - LEASE)
+
+
+async def take_it(world: World) -> None:
+    """Another node takes the lane and keeps it."""
+    assert await world.store.claim(await world.store.join("quick", LEASE), 10)
 
 
 async def test_a_head_read_after_the_claim_holds_only_what_still_waits(world: World) -> None:
@@ -110,6 +135,27 @@ async def test_a_claim_that_reads_the_head_too_breaks_that_rule(world: World) ->
     assert JOINED.text != CLAIM.text
     with pytest.raises(AssertionError, match=r"assert \[\d+, \d+\] == \[\d+\]"):
         await hands_out_only_what_waits(world, JOINED, read_with_the_claim)
+
+
+async def test_what_a_store_hands_out_after_its_claim_still_waits(world: World) -> None:
+    await world.accept(world.inbound("first"))
+    second = await world.accept(world.inbound("second"))
+    slow = await world.another()
+    assert isinstance(slow, PostgresStore)
+    await slow._pool.close()
+    slow._pool = GatedPool(world)
+    await slow._pool.open()
+    (claim,) = await slow.claim(await world.node("slow"), 10)
+    head = await slow.head(claim)
+    assert [waiting.id for waiting in head.waiting] == [second.inbound]
+
+
+async def test_a_lane_that_was_taken_after_a_claim_began_is_left_to_its_holder(
+    world: World,
+) -> None:
+    await world.accept()
+    slow = await world.node("slow")
+    assert await gated(world, CLAIM, values_of(slow), take_it) == []
 
 
 async def test_many_claimers_answer_everything_once_and_in_order(world: World) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from bot.domain.conversation import Step, StepKind
 from bot.domain.message import Sent
-from bot.errors import ConfigError
+from bot.errors import ConfigError, Fenced
 from bot.store.postgres import PostgresStore
 from bot.store.postgres_errors import explain
 from bot.store.postgres_pool import Pool
@@ -224,6 +224,26 @@ async def test_numbers_within_a_conversation_follow_the_order_of_commits(world: 
             assert await third.fetchval(last) == number
         await holding.commit()
     assert (await waiting).inbound > number
+
+
+async def test_an_end_that_is_written_while_its_lane_is_being_taken_is_refused(
+    world: World,
+) -> None:
+    claim = await world.claimed()
+    head = await world.store.head(claim)
+    turn = world.turn(head)
+    await world.store.start(claim, turn, world.session(head))
+    async with beside(world) as other, beside(world) as third:
+        taking = other.transaction()
+        await taking.start()
+        await other.execute("UPDATE lane SET fence = fence + 1, node = 'two'")
+        writing = asyncio.create_task(world.store.finish(claim, world.finish(head, turn)))
+        # Until that is decided nobody knows whose lane it is.
+        await waits_for_a_lock(third)
+        await taking.commit()
+        with pytest.raises(Fenced):
+            await writing
+        assert await third.fetchval("SELECT count(*) FROM outbox") == 0
 
 
 async def test_a_node_that_had_the_lane_before_reads_what_another_wrote_since(

@@ -2,11 +2,15 @@
 
 import asyncio
 import sqlite3
+import threading
+from collections.abc import Awaitable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from bot.domain.conversation import Step, StepKind
+from bot.domain.message import Sent
 from bot.errors import ConfigError, Transient
 from bot.ports import Store
 from bot.store.sqlite import SqliteStore
@@ -35,6 +39,24 @@ async def test_what_was_accepted_is_there_after_a_restart(tmp_path: Path) -> Non
         again = await world.store.head(claim)
         assert again.turn == world.turn(head)
         assert [row.inbound for row in again.waiting] == [inbound]
+
+
+async def test_all_is_waited_for_but_starts_and_steps_without_an_effect(tmp_path: Path) -> None:
+    async with sqlite_world(tmp_path) as world, asyncio.timeout(30):
+        store, claim = world.store, await world.claimed()
+        head = await store.head(claim)
+        turn = world.turn(head)
+        step = Step(1, StepKind.TOOL, "k", None)
+        assert not await _is_waited_for(store, store.start(claim, turn, world.session(head)))
+        assert not await _is_waited_for(store, store.step(claim, turn.id, step, durable=False))
+        assert await _is_waited_for(store, store.accept(world.inbound("more"), HERE))
+        again = replace(step, n=2)
+        assert await _is_waited_for(store, store.step(claim, turn.id, again, durable=True))
+        assert await _is_waited_for(store, store.draft(claim, turn.id, Sent("d")))
+        assert await _is_waited_for(store, store.finish(claim, world.finish(head, turn)))
+        (row,) = (await store.head(claim)).outbox
+        assert await _is_waited_for(store, store.take(claim, row))
+        assert await _is_waited_for(store, store.sent(claim, row, Sent("1")))
 
 
 async def test_a_second_server_is_refused_and_a_command_that_looks_is_not(
@@ -119,6 +141,20 @@ async def test_a_conversation_that_was_never_committed_is_made_again(tmp_path: P
         assert found is not None
         assert found.id == accepted.conversation
         assert LEASE
+
+
+async def _is_waited_for(store: Store, writing: Awaitable[object]) -> bool:
+    """Whether it comes back only after the writer, which stands still meanwhile, goes on."""
+    assert isinstance(store, SqliteStore)
+    let_go = threading.Event()
+    store._writer.post(lambda db: let_go.wait(30))
+    writes = asyncio.ensure_future(writing)
+    for _ in range(20):
+        await asyncio.sleep(0)
+    waited = not writes.done()
+    let_go.set()
+    await writes
+    return waited
 
 
 async def _fits(world: World, text: str) -> bool:

@@ -2,8 +2,10 @@
 
 import asyncio
 import sqlite3
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
@@ -36,6 +38,41 @@ async def test_operations_run_in_the_order_they_were_given(writer: Writer) -> No
     writer.post(lambda db: db.execute("UPDATE t SET x = x || 'b'"))
     found = await writer.run(lambda db: db.execute("SELECT x FROM t").fetchall())
     assert found == [("ab",)]
+
+
+class Standing:
+    """A connection whose commits stand still until a test lets them go."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+        self.reached, self.let_go = threading.Event(), threading.Event()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._db, name)
+
+    def execute(self, statement: str, *values: Any) -> sqlite3.Cursor:
+        if statement == "COMMIT":
+            self.reached.set()
+            self.let_go.wait(LONG)
+        return self._db.execute(statement, *values)
+
+
+async def test_who_waits_is_told_after_the_commit(tmp_path: Path) -> None:
+    standing = Standing(connect(tmp_path / "w.db"))
+    db = cast(sqlite3.Connection, standing)
+    writer = Writer(lambda: db, rolled_back=lambda: None)
+    writer.start()
+    told = asyncio.ensure_future(writer.run(lambda db: "done"))
+    try:
+        assert await asyncio.to_thread(standing.reached.wait, LONG)
+        # Whatever the writer's thread said before it stood still has arrived by now.
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert not told.done()
+    finally:
+        standing.let_go.set()
+        assert await told == "done"
+        await writer.close()
 
 
 async def test_a_refusal_costs_its_group_nothing(writer: Writer) -> None:

@@ -124,6 +124,9 @@ class Rows:
         self.asked += 1
         return self.offset if self.ours else None
 
+    async def until_free(self, listener: str) -> None:
+        await asyncio.sleep(0.01)
+
     async def advance(self, listener: str, offset: int) -> None:
         self.offset = offset
         self.advanced.append(offset)

@@ -15,6 +15,7 @@ from bot.app.engine import build_engine
 from bot.clock import SystemClock
 from bot.domain.records import Placement
 from bot.engine.audience import Audience
+from bot.engine.listening import Waiting
 from bot.store.codec import JsonCodec
 from bot.store.memory import MemoryStore
 from tests.engine.house import RULES, ScriptedModel, http
@@ -43,7 +44,11 @@ class Room:
             http=http,
             secret=_no_secret,
             transcript=store,
-            listeners=store.listeners(lambda: self.engine.runner.node, "default"),
+            listeners=Waiting(
+                store.listeners(lambda: self.engine.runner.node, "default"),
+                store.hints(self.clock),
+                self.clock,
+            ),
             observer=self.observer,
         )
         adapter = build(Settings(use="adapters.terminal"), context)

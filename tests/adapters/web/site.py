@@ -59,6 +59,9 @@ class NoListeners:
     async def let_go(self, listener: str) -> None:
         """Nothing to let go."""
 
+    async def until_free(self, listener: str) -> None:
+        """Nobody asks."""
+
 
 async def secret() -> bytes:
     """The server's secret; the same for every site of a test, as over a restart."""
