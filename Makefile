@@ -1,6 +1,6 @@
 # The words of this repository; `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help run quick test check bench load chaos lock clean
+.PHONY: help run quick test check bench load chaos mutants lock clean
 
 # `make run PYTHON=python3.12` chooses the Python that makes .venv.
 export PYTHON UPGRADE
@@ -47,6 +47,10 @@ MINUTES ?= 0
 chaos: ## servers killed, frozen, cut off: adds to docs/reliability.md; ROWS="zombies" MINUTES=10
 	@tools/venv.sh dev
 	$(bin)/python -m tests.faults $(ROWS) --minutes $(MINUTES) $(ARGS)
+
+mutants: ## promises taken out of a copy, one by one: a test must notice; ARGS="fence --write"
+	@tools/venv.sh dev
+	$(bin)/python -m tests.mutants $(ARGS)
 
 lock: ## write both lock files again; UPGRADE=1 looks for newer versions
 	@tools/lock.sh

@@ -42,7 +42,7 @@ async def _run(
                 if arguments.store not in (None, store):
                     continue
                 folder = Path(tempfile.mkdtemp(prefix=f"parley-{row.name}-", dir=arguments.folder))
-                bench = Bench(folder, store, seed, arguments.seconds, server)
+                bench = Bench(folder, store, seed, arguments.seconds, server, lease=arguments.lease)
                 kept += await _once(row, bench, record=not arguments.dry)
         seed += 1
         if time.monotonic() >= until:
@@ -58,6 +58,8 @@ async def _once(row: Row, bench: Bench, *, record: bool) -> bool:
     result = Result.of(row.name, bench.store, bench.seed, verdicts)
     took = time.monotonic() - started
     _say(f"  {result.messages} messages, {result.faults} faults, {result.violations} violations")
+    for told in bench.told:
+        _say(f"  {told}")
     _say(f"  {took:.0f} s" + "".join(f"\n  missed: {missed}" for missed in bench.missed))
     if record:
         add(result)
@@ -89,6 +91,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("rows", nargs="*", metavar="ROW", help=f"of {', '.join(ROWS)}; default all")
     parser.add_argument("--minutes", type=float, default=0.0, help="go on for so long; 0: once")
     parser.add_argument("--seconds", type=float, default=30.0, help="of load in one run")
+    parser.add_argument("--lease", type=float, default=2.0, help="seconds; 15 is a server's own")
     parser.add_argument("--store", choices=["sqlite", "postgres"])
     parser.add_argument("--seed", type=int, help="of the first run")
     parser.add_argument("--folder", type=Path, help="where logs are kept while they are needed")

@@ -69,13 +69,13 @@ class Driver:
     def __post_init__(self) -> None:
         self._chance.seed(self.seed)
 
-    async def run(self, messages: int) -> None:
-        """Write so many, at the rate; returns once each is acknowledged."""
+    async def run(self, messages: int, talks: Sequence[Talk] = ()) -> None:
+        """Write so many, at the rate, in these conversations or in all; until each is taken."""
         loop = asyncio.get_running_loop()
         due = loop.time()
         left = messages
         while left > 0:
-            talk = self._chance.choice(self.talks)
+            talk = self._chance.choice(talks or self.talks)
             together = 2 if left > 1 and self._chance.random() < self.habits.reordered else 1
             marks = [self._next(talk) for _ in range(together)]
             for mark in reversed(marks):

@@ -2,15 +2,20 @@
 
 from tests.faults.bench import Row
 from tests.faults.rows.abuse import abuse
+from tests.faults.rows.backlog import backlog
+from tests.faults.rows.clocks import clocks
 from tests.faults.rows.database import ended_connections, exhausted_server, immediate_restarts
+from tests.faults.rows.disk_full import disk_full
 from tests.faults.rows.draining import drains
 from tests.faults.rows.freezing import frozen_nodes
 from tests.faults.rows.kill_points import kill_points
 from tests.faults.rows.model import model_at_random, model_kinds, model_outage
 from tests.faults.rows.network import partitions
+from tests.faults.rows.plugins import plugins
 from tests.faults.rows.power_cut import power_cuts
 from tests.faults.rows.random_kills import random_kills
 from tests.faults.rows.sends import send_kinds, sends_at_random, sends_reported
+from tests.faults.rows.upgrade import upgrade
 from tests.faults.rows.zombies import zombies
 from tests.faults.world import Store
 
@@ -27,6 +32,8 @@ ROWS = {
         Row("zombies", SHARED, zombies, "frozen in an answer, until another node has given it"),
         Row("drains", BOTH, drains, "SIGTERM in the middle of the work; no step runs twice"),
         Row("power-cuts", FILE, power_cuts, "copies of file and log at random instants, and torn"),
+        Row("disk-full", FILE, disk_full, "no room for 1–6 s, or files that may not grow (EFBIG)"),
+        Row("clocks", BOTH, clocks, "a node's wall clock ±1 h, 10 min back, and at a wrong pace"),
         Row("partitions", SHARED, partitions, "node from PostgreSQL: silent, one-way, slow, cut"),
         Row(
             "restarts", SHARED, immediate_restarts, "PostgreSQL stopped `-m immediate`, 0–2 s away"
@@ -43,6 +50,9 @@ ROWS = {
         Row("send-kinds", BOTH, send_kinds, "14 kinds of failure at each call of an answer"),
         Row("sends-at-random", BOTH, sends_at_random, "the platform's calls fail at random"),
         Row("sends-reported", BOTH, sends_reported, "the same under `outbox.ambiguous: report`"),
+        Row("plugins", BOTH, plugins, "functions that fail, hang and shout; that end the process"),
+        Row("backlog", BOTH, backlog, "10,000 messages of 500 conversations, then three nodes"),
+        Row("upgrade", SHARED, upgrade, "nodes replaced one by one, across a migration and back"),
         Row("abuse", BOTH, abuse, "forged, oversized, slow and broken webhook calls"),
     )
 }

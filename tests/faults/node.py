@@ -14,7 +14,7 @@ import aiohttp
 from tests.peers.log import Log
 
 ROOT = Path(__file__).parents[2]
-START = 40.0
+START = 120.0
 """Seconds; an idle machine needs a twentieth."""
 
 
@@ -30,6 +30,12 @@ class Node:
         self._arm = folder / f"{name}.arm"
         self.ledger = folder / "tools.jsonl"
         self.environ: dict[str, str] = {}
+        self.module = "bot"
+        """What is run: `parley` itself, or a program of the tests that starts it."""
+        self.clock = folder / f"{name}.clock"
+        """By how many seconds its clock is ahead, where a program of the tests looks there."""
+        self.root = ROOT
+        """The tree whose code it runs."""
         self.config = folder / f"{name}.config.json"
         self.config.write_text(json.dumps(config), encoding="utf-8")
         self._out = folder / f"node-{name}.log"
@@ -56,7 +62,8 @@ class Node:
         """Start, and wait for nothing."""
         environ = {key: value for key, value in os.environ.items() if "PARLEY" not in key}
         environ.pop("OPENAI_API_KEY", None)
-        environ |= {"FAULTS_LEDGER": str(self.ledger), "FAULTS_NODE": self.name, **self.environ}
+        environ |= {"FAULTS_LEDGER": str(self.ledger), "FAULTS_NODE": self.name}
+        environ |= {"FAULTS_CLOCK": str(self.clock), **self.environ}
         for file in (self.fault, self._arm):
             file.unlink(missing_ok=True)
         if fault is not None:
@@ -64,8 +71,8 @@ class Node:
             environ |= {"PARLEY_FAULT": fault, **files}
         with self._out.open("ab") as out:
             self._process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "bot", "serve", "--config", str(self.config)),
-                cwd=ROOT,
+                *(sys.executable, "-m", self.module, "serve", "--config", str(self.config)),
+                cwd=self.root,
                 env=environ,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=out,
@@ -147,5 +154,9 @@ class Node:
 
     def tail(self, characters: int = 3000) -> str:
         """Its last words."""
-        text = self._out.read_text(encoding="utf-8", errors="replace")
-        return text[-characters:]
+        return self.output[-characters:]
+
+    @property
+    def output(self) -> str:
+        """All that it has written, over all its lives."""
+        return self._out.read_text(encoding="utf-8", errors="replace")

@@ -85,7 +85,7 @@ def add(result: Result, docs: Path = DOCS) -> None:
 
 def _add(result: Result, file: Path, page: Path) -> None:
     known = read(file)
-    place = (result.row, result.store)
+    place = (result.row, result.store, result.lease)
     known[place] = known[place].plus(result) if place in known else result
     rows = [asdict(known[place]) for place in sorted(known)]
     file.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
@@ -96,14 +96,14 @@ def _add(result: Result, file: Path, page: Path) -> None:
     page.write_text(f"{before}{BEGIN}\n\n{table}\n{END}{after}", encoding="utf-8")
 
 
-def read(file: Path) -> dict[tuple[str, str], Result]:
-    """The sums so far, by row and database."""
+def read(file: Path) -> dict[tuple[str, str, float], Result]:
+    """The sums so far, by row, database and lease."""
     if not file.exists():
         return {}
     names = {field.name for field in fields(Result)}
     rows = json.loads(file.read_text(encoding="utf-8"))
     results = (Result(**{name: row[name] for name in names}) for row in rows)
-    return {(one.row, one.store): one for one in results}
+    return {(one.row, one.store, one.lease): one for one in results}
 
 
 def _line(one: Result) -> str:

@@ -13,7 +13,7 @@ from tests.faults.marks import END, Mark, marks_in
 from tests.peers.log import Json
 from tests.peers.model_answers import Answer, Asked, Call, text_of
 
-TOOLS = ("look", "enter", "stamp", "hostile")
+TOOLS = ("look", "enter", "stamp", "hostile", "stubborn")
 WORDS = "one two three four five six seven eight nine ten"
 CHUNKS = 8
 

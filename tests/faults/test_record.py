@@ -37,10 +37,20 @@ def test_runs_of_a_row_add_up_and_the_worst_recovery_stays(docs: Path) -> None:
     add(replace(ONE, p99_recovery=2.0, seed=8), docs)
     add(replace(ONE, row="drains", p99_recovery=None), docs)
     sums = read(docs / "reliability.json")
-    both = sums["frozen-nodes", "postgres"]
+    both = sums["frozen-nodes", "postgres", 2.0]
     assert (both.runs, both.faults, both.messages, both.repeats) == (2, 16, 1280, 2)
     assert (both.p99_recovery, both.seed) == (4.5, 8)
     assert len(sums) == 2
+
+
+def test_runs_with_another_lease_have_a_line_of_their_own(docs: Path) -> None:
+    add(ONE, docs)
+    add(replace(ONE, lease=15.0, p99_recovery=17.5), docs)
+    sums = read(docs / "reliability.json")
+    assert [one.runs for one in sums.values()] == [1, 1]
+    text = (docs / "reliability.md").read_text(encoding="utf-8")
+    assert "| 4.5 s | 2 s |" in text
+    assert "| 17.5 s | 15 s |" in text
 
 
 def test_the_table_stands_between_its_marks_and_the_text_around_it_stays(docs: Path) -> None:
@@ -56,7 +66,8 @@ def test_the_table_stands_between_its_marks_and_the_text_around_it_stays(docs: P
 def test_the_committed_page_shows_the_committed_sums_of_known_rows() -> None:
     text = (DOCS / "reliability.md").read_text(encoding="utf-8")
     sums = read(DOCS / "reliability.json")
-    assert {row for row, _ in sums} <= ROWS.keys()
-    for row, store in sums:
-        one = sums[row, store]
-        assert re.search(rf"\| {row} \| {store} \| {one.runs:,} \| {one.faults:,} \|", text)
+    assert {row for row, _, _ in sums} <= ROWS.keys()
+    for row, store, lease in sums:
+        one = sums[row, store, lease]
+        start = rf"\| {row} \| {store} \| {one.runs:,} \| {one.faults:,} \|"
+        assert re.search(rf"{start}.*\| {lease:g} s \|", text)

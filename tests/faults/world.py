@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -47,15 +47,32 @@ class Plan:
     ambiguous: Literal["repeat", "report"] = "repeat"
     reports: bool = False
     """Whether a sentence that says why there is no answer is expected at all."""
-    silence: float = 15.0
-    """Seconds of silence that the model is allowed; longer than any freeze of a node."""
+    silence: float | None = None
+    """Seconds of silence that the model is allowed; None: longer than any freeze of a node."""
     calm: bool = False
     """Whether nothing may run twice: no step is in flight when a node ends."""
     plugins: Sequence[str] = ("ledger",)
     proxied: bool = False
     """Whether each node reaches PostgreSQL through a proxy of its own."""
+    database: str = "parley.db"
+    """SQLite's file, in the folder of the world."""
+    module: str = "bot"
+    """What each node runs."""
     habits: Habits = field(default_factory=Habits)
     changes: Mapping[str, Any] = field(default_factory=dict)
+
+    def leased(self, lease: float) -> "Plan":
+        """The same with this lease; whoever waits for it is given the time for it."""
+        return replace(self, lease=lease, within=self.within + LEASES * (lease - self.lease))
+
+    @property
+    def patience(self) -> float:
+        """Seconds for which a turn may stand still: in the longest freeze nothing gives up."""
+        return max(15.0, LEASES * self.lease)
+
+
+LEASES = 4
+"""So many leases an outcome may take longer: the longest freeze is three, the partition four."""
 
 
 @dataclass(slots=True)
@@ -138,6 +155,7 @@ async def world(
             name, port = f"n{number}", free_port()
             config = config_of(plan, name, port, one, peers)
             nodes.append(Node(name, folder, config, port, log))
+            nodes[-1].module = plan.module
         for node in nodes:
             stack.push_async_callback(node.kill, "the run is over")
         driving = Log(folder / "driver.jsonl", keep=1000)
@@ -195,7 +213,7 @@ async def _database(
     plan: Plan, folder: Path, server: postgres.Server | None, stack: AsyncExitStack
 ) -> tuple[str, postgres.Server | None]:
     if plan.store == "sqlite":
-        return f"sqlite:///{folder}/parley.db", None
+        return f"sqlite:///{folder}/{plan.database}", None
     if server is None:
         server = stack.enter_context(postgres.running())
     url = await server.create()
@@ -229,6 +247,7 @@ class Peers:
 
 def config_of(plan: Plan, name: str, port: int, url: str, peers: Peers) -> dict[str, Any]:
     """One node's configuration; nodes differ by name, port and the name they give their model."""
+    silence = plan.patience if plan.silence is None else plan.silence
     config: dict[str, Any] = {
         "server": {
             "port": port,
@@ -244,11 +263,11 @@ def config_of(plan: Plan, name: str, port: int, url: str, peers: Peers) -> dict[
                 "model": name,
                 "api_key": KEY,
                 "base_url": f"{peers.model.url}/v1",
-                "first_token": f"{plan.silence:g}s",
-                "gap": f"{plan.silence:g}s",
+                "first_token": f"{silence:g}s",
+                "gap": f"{silence:g}s",
             }
         },
-        "answer": {"deadline": "30s"},
+        "answer": {"deadline": f"{2 * plan.patience:g}s"},
         "session": {"window": {"messages": WINDOW, "tokens": 100_000}},
         "outbox": {"ambiguous": plan.ambiguous},
         "adapters": {

@@ -8,11 +8,14 @@ from pathlib import Path
 from tests.faults.checker import context, counts, delivery, durability, isolation, order
 from tests.faults.checker.outcomes import Talked, at, is_repeat, told
 from tests.faults.checker.reading import read
-from tests.faults.checker.records import Ask, Story, ToolRun, Violation
+from tests.faults.checker.records import BESIDE, Ask, Story, ToolRun, Violation
 from tests.faults.marks import Talk
 
 SECOND = 1_000_000
-FAULTS = ("killed", "frozen", "cut_off", "fault", "told_to_stop", "restarted", "terminated")
+FAULTS = (
+    *("killed", "frozen", "cut_off", "fault", "told_to_stop", "restarted", "terminated"),
+    *BESIDE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +96,7 @@ def _figures(story: Story, talks: dict[Talk, Talked]) -> Figures:
         repeats=sum(is_repeat(one) for talked in talks.values() for one in talked.answers),
         dead=len(story.dead),
         orphans=sum(len(talked.halves) for talked in talks.values()),
-        faults=copies or len(faults),
+        faults=max(copies, len(faults)),
         p99_answer=_p99(answers) or 0.0,
         p99_recovery=_p99(recoveries),
     )

@@ -139,7 +139,9 @@ def _read_tools(story: Story, folder: Path) -> None:
 
 def _read_events(story: Story, folder: Path) -> None:
     for line, evidence in _lines(story, folder / "events.jsonl"):
-        event = Event(line["kind"], line["mono"], line.get("node", ""), evidence)
+        # That a node has stood still is sometimes known only afterwards.
+        when: int = line["since"] if "since" in line else line["mono"]
+        event = Event(line["kind"], when, line.get("node", ""), evidence)
         story.events.append(event)
     for line, evidence in _lines(story, folder / "samples.jsonl"):
         sample = Sample(line["node"], line["pid"], line["phase"], line["held"], evidence)

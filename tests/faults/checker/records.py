@@ -9,6 +9,8 @@ from tests.faults.marks import Mark, Talk, is_outcome, marks_in
 Line = dict[str, Any]
 LOOK = 0.5
 """Leases after which a node that was away knows that it was: it renews every third of one."""
+BESIDE = ("set", "filled", "limited")
+"""Of a clock and of a disk: nobody who lives through it may be left wondering about a send."""
 
 
 class Promise(StrEnum):
@@ -220,5 +222,5 @@ class Story:
 
     def troubles(self) -> list[Event]:
         """Everything that may leave a send ambiguous."""
-        harmless = ("started", "ready", "gone", "note")
+        harmless = ("started", "ready", "gone", "note", *BESIDE)
         return [event for event in self.events if event.kind not in harmless]

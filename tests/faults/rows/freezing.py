@@ -23,6 +23,8 @@ async def frozen_nodes(bench: Bench) -> None:
         seed=bench.seed,
         # Long enough that most freezes catch a turn in the middle.
         pause=0.4,
+        # On a busy machine a message can lose its node three times: that looks like poison.
+        reports=True,
         habits=Habits(rate=20.0),
     )
     await under(bench, plan, _freeze)

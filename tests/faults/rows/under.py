@@ -39,5 +39,8 @@ async def under(bench: Bench, plan: Plan, trouble: Trouble, *, may_end: bool = F
         await world.settle()
         if bench.seconds >= LONG:
             await asyncio.sleep(REST)
+            # Pools give up what has been idle too long only when they are used again.
+            await world.driver.run(WARMING)
+            await world.settle()
             await sample(world.nodes, world.url, world.folder, "after")
         await world.finish()

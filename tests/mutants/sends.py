@@ -1,0 +1,203 @@
+"""Sends: marked before the wire is touched, in order, and never repeated without a word."""
+
+from tests.mutants.mutant import mutant
+
+LANE = "tests/engine/test_lane.py"
+OUTBOX = "tests/engine/test_outbox.py"
+STORED = "tests/contracts/test_store_outbox.py"
+
+MUTANTS = (
+    mutant(
+        "marked-before-wire",
+        "the wire is touched before the piece is marked as sending",
+        (
+            "bot/engine/outbox.py",
+            "            row = await shared.outbox.take(self._claim, row)\n",
+            "            pass\n",
+        ),
+        tests=OUTBOX,
+    ),
+    mutant(
+        "interrupted-doubt",
+        "a piece that a crash left as sending is simply sent again",
+        (
+            "bot/engine/outbox.py",
+            "if known is Wire.UNKNOWN and row.draft is None:",
+            "if known is None:",
+        ),
+        tests=OUTBOX,
+    ),
+    mutant(
+        "ambiguous-doubt",
+        "a send that nobody knows the end of counts as not sent",
+        (
+            "bot/engine/outbox.py",
+            "    await self._unknown(row, reason)\n        except Held",
+            "    await self._later(row, Transient(reason), held=held)\n        except Held",
+        ),
+        tests=LANE,
+    ),
+    mutant(
+        "repeat-marked",
+        "what may have been shown is repeated without its mark",
+        (
+            "bot/engine/delivering.py",
+            "if not row.repeats or adapter is None:",
+            "if row.repeats >= 0 or adapter is None:",
+        ),
+        tests=LANE,
+    ),
+    mutant(
+        "repeat-counted",
+        "that a piece was repeated is not written down",
+        (
+            "bot/engine/unsent.py",
+            'await self._put_back(row, now, "ambiguous", repeat=True)',
+            'await self._put_back(row, now, "ambiguous")',
+        ),
+        tests="tests/engine/test_resuming.py",
+    ),
+    mutant(
+        "repeat-stored-memory",
+        "that a piece was repeated is not kept",
+        (
+            "bot/store/memory_outbox.py",
+            "repeats=line.row.repeats + int(repeat),",
+            "repeats=line.row.repeats,",
+        ),
+        tests=STORED,
+        only="memory",
+    ),
+    mutant(
+        "repeat-stored-sqlite",
+        "that a piece was repeated is not kept",
+        (
+            "bot/store/statements.py",
+            'repeats=outbox.c.repeats + bindparam("more"),',
+            "repeats=outbox.c.repeats,",
+        ),
+        tests=STORED,
+        only="sqlite",
+    ),
+    mutant(
+        "repeat-stored-postgres",
+        "that a piece was repeated is not kept",
+        (
+            "bot/store/statements_postgres_turns.py",
+            "repeats = o.repeats + :more::bigint,",
+            "repeats = o.repeats,",
+        ),
+        tests=STORED,
+        only="postgres",
+    ),
+    mutant(
+        "report-policy",
+        "with the policy `report` a doubtful piece is repeated all the same",
+        (
+            "bot/engine/unsent.py",
+            "repeats = self._shared.ambiguous is AmbiguousPolicy.REPEAT and row.repeats == 0",
+            "repeats = row.repeats == 0",
+        ),
+        tests=LANE,
+    ),
+    mutant(
+        "read-back",
+        "a platform that can be looked at is not",
+        ("bot/engine/outbox.py", "if not isinstance(adapter, Finds):", "if adapter is not self:"),
+        tests="tests/engine/test_looking.py",
+    ),
+    mutant(
+        "mark-of-another",
+        "a mark counts although another process had the lane in between",
+        (
+            "bot/engine/marks.py",
+            "is_ours = claim.fence - mark.fence in (0, 1)",
+            "is_ours = claim.fence >= mark.fence",
+        ),
+        tests="tests/engine/test_marks.py",
+    ),
+    mutant(
+        "open-request",
+        "a piece is sent although an open request may still take it",
+        (
+            "bot/engine/outbox.py",
+            "if self._parked_until is not None and self._parked_until > now:",
+            "if self._parked_until is not None and self._parked_until < row.created_at:",
+        ),
+        tests=OUTBOX,
+    ),
+    mutant(
+        "first-in-order",
+        "an answer is marked as sending although older pieces wait",
+        (
+            "bot/engine/answer.py",
+            "sending_first=bool(pieces) and self._delivery.empty and not self._delivery.parked,",
+            "sending_first=bool(pieces),",
+        ),
+        tests="tests/engine/test_order.py",
+    ),
+    mutant(
+        "draft-in-order",
+        "an answer grows on the screen before the one before it has left",
+        ("bot/engine/answer.py", "gate=self._delivery.all_left,", "gate=lambda: asyncio.sleep(0),"),
+        tests="tests/engine/test_order.py",
+    ),
+    mutant(
+        "one-door-memory",
+        "an open request takes a piece that is being sent already",
+        (
+            "bot/store/memory_outbox.py",
+            "if not unsent or unsent[0].row.state is OutboxState.SENDING:",
+            "if not unsent:",
+        ),
+        tests=STORED,
+        only="memory",
+    ),
+    mutant(
+        "one-door-sqlite",
+        "an open request takes a piece that is being sent already",
+        (
+            "bot/store/sqlite_outbox.py",
+            "            if row.state is OutboxState.SENDING:\n                return None\n",
+            "",
+        ),
+        tests=STORED,
+        only="sqlite",
+    ),
+    mutant(
+        "one-door-postgres",
+        "an open request takes a piece that is being sent already",
+        ("bot/store/statements_postgres_turns.py", "\n  AND oldest.state <> 'sending'\n", "\n"),
+        tests=STORED,
+        only="postgres",
+    ),
+    mutant(
+        "sent-stays-memory",
+        "what was sent can be put back",
+        (
+            "bot/store/memory_outbox.py",
+            "return line if line is not None and line.row.state in UNSENT else None",
+            "return line",
+        ),
+        tests=STORED,
+        only="memory",
+    ),
+    mutant(
+        "sent-stays-sqlite",
+        "what was sent can be put back",
+        ("bot/store/statements.py", ".where(_ROW, UNSENT, _OURS)", ".where(_ROW, _OURS)"),
+        tests=STORED,
+        only="sqlite",
+    ),
+    mutant(
+        "sent-stays-postgres",
+        "what was sent can be put back",
+        (
+            "bot/store/statements_postgres_turns.py",
+            "FROM held WHERE <row> AND o.state IN <unsent>\n",
+            "FROM held WHERE <row>\n",
+        ),
+        tests=STORED,
+        only="postgres",
+    ),
+)
