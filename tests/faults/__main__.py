@@ -16,6 +16,7 @@ from tests import postgres
 from tests.faults.bench import Bench, Row
 from tests.faults.matrix import ROWS
 from tests.faults.record import Result, add
+from tests.faults.warm import Warm, warm
 
 ROOT = Path(__file__).parents[2]
 
@@ -26,11 +27,24 @@ def main() -> int:
     rows = [ROWS[name] for name in arguments.rows or ROWS]
     stores = {store for row in rows for store in row.stores}
     with postgres.running() if "postgres" in stores else nullcontext() as server:
-        return asyncio.run(_run(arguments, rows, server))
+        return asyncio.run(_warmed(arguments, rows, server))
+
+
+async def _warmed(
+    arguments: argparse.Namespace, rows: list[Row], server: postgres.Server | None
+) -> int:
+    if arguments.cold:
+        return await _run(arguments, rows, server, None)
+    with tempfile.TemporaryDirectory(prefix="parley-warm-") as folder:
+        async with warm(Path(folder)) as started:
+            return await _run(arguments, rows, server, started)
 
 
 async def _run(
-    arguments: argparse.Namespace, rows: list[Row], server: postgres.Server | None
+    arguments: argparse.Namespace,
+    rows: list[Row],
+    server: postgres.Server | None,
+    started: Warm | None,
 ) -> int:
     until = time.monotonic() + arguments.minutes * 60
     # Any seed is as good as another; each is printed and written down, to be run again.
@@ -42,7 +56,15 @@ async def _run(
                 if arguments.store not in (None, store):
                     continue
                 folder = Path(tempfile.mkdtemp(prefix=f"parley-{row.name}-", dir=arguments.folder))
-                bench = Bench(folder, store, seed, arguments.seconds, server, lease=arguments.lease)
+                bench = Bench(
+                    folder,
+                    store,
+                    seed,
+                    arguments.seconds,
+                    server,
+                    lease=arguments.lease,
+                    warm=started,
+                )
                 kept += await _once(row, bench, record=not arguments.dry)
         seed += 1
         if time.monotonic() >= until:
@@ -95,6 +117,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--store", choices=["sqlite", "postgres"])
     parser.add_argument("--seed", type=int, help="of the first run")
     parser.add_argument("--folder", type=Path, help="where logs are kept while they are needed")
+    parser.add_argument("--cold", action="store_true", help="start each server from nothing")
     parser.add_argument("--dry", action="store_true", help="leave the table alone")
     return parser
 

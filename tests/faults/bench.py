@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests import postgres
+from tests.faults.warm import Warm
 from tests.faults.world import Plan, Store, World, world
 
 
@@ -21,6 +22,8 @@ class Bench:
     server: postgres.Server | None = None
     lease: float = 2.0
     """Seconds; 15 is what people run with, 2 makes room for more faults in the same time."""
+    warm: Warm | None = None
+    """What starts servers fast, where they are not started from nothing."""
     folders: list[Path] = field(default_factory=list)
     """Of every world that was made: the checker reads them."""
     missed: list[str] = field(default_factory=list)
@@ -35,7 +38,7 @@ class Bench:
         self.folders.append(folder)
         # A row that is not about leases may ask for a longer one than the others have.
         leased = plan.leased(max(plan.lease, self.lease))
-        async with world(leased, folder, server=self.server) as made:
+        async with world(leased, folder, server=self.server, warm=self.warm) as made:
             yield made
 
 

@@ -17,6 +17,7 @@ from tests.faults.driver import ADAPTERS, SECRET, Driver, Habits
 from tests.faults.marks import Talk
 from tests.faults.node import Node
 from tests.faults.proxy import Proxy, proxying
+from tests.faults.warm import Warm
 from tests.faults.watch import Watch
 from tests.journeys.program import free_port
 from tests.peers.log import Log
@@ -126,7 +127,11 @@ class World:
 
 @asynccontextmanager
 async def world(
-    plan: Plan, folder: Path, *, server: postgres.Server | None = None
+    plan: Plan,
+    folder: Path,
+    *,
+    server: postgres.Server | None = None,
+    warm: Warm | None = None,
 ) -> AsyncGenerator[World, None]:
     """A world in which nothing is started yet but the peers; all of it is gone afterwards."""
     _describe(plan, folder)
@@ -156,6 +161,7 @@ async def world(
             config = config_of(plan, name, port, one, peers)
             nodes.append(Node(name, folder, config, port, log))
             nodes[-1].module = plan.module
+            nodes[-1].warm = warm
         for node in nodes:
             stack.push_async_callback(node.kill, "the run is over")
         driving = Log(folder / "driver.jsonl", keep=1000)
