@@ -63,6 +63,20 @@ MUTANTS = (
         tests="tests/store/test_claim.py",
         only="postgres",
     ),
+    *(
+        mutant(
+            f"window-doubted-{store}",
+            "the window from before a turn's end that was cancelled on its way is kept",
+            (
+                "bot/store/windows.py",
+                "            otherwise.callback(self.drop, conversation)\n",
+                "",
+            ),
+            tests="tests/contracts/test_store_turns.py",
+            only=store,
+        )
+        for store in ("sqlite", "postgres")
+    ),
     mutant(
         "claim-living-memory",
         "a lane is taken from a holder that lives",

@@ -15,8 +15,8 @@ from datetime import timedelta
 from bot import ToolContext, tool
 from tests.faults.plugins.ledger import note
 
-HUGE = 50_000_000
-"""Characters of a huge output."""
+HUGE = 10_000_000
+"""Characters of a huge output; while one step of Python makes it (about 10 ms), nobody else runs."""
 LONG = 600.0
 """Seconds; nobody waits so long."""
 STUBBORN = 8.0
