@@ -73,11 +73,13 @@ class PostgresStore(
         try:
             await prepare(self._pool.connect, self._url)
             await self._pool.open()
+            self._lease_pool.ready()
         except FAILURES as error:
             raise explain(error, self._url) from error
 
     async def close(self) -> None:
         """Give every connection back."""
+        await self._lease_pool.close()
         await self._pool.close()
         self._windows.clear()
         self._views.clear()

@@ -52,7 +52,7 @@ class PostgresLanes(PostgresRoom):
         try:
             # An answer that comes later than the next renewal is due is of no use.
             async with asyncio.timeout(seconds / 3):
-                rows = await self._pool.fetch(claims.RENEW, values)
+                rows = await self._lease_pool.fetch(claims.RENEW, values)
         except TimeoutError as error:
             raise Transient("the lease could not be renewed in time") from error
         if rows:
@@ -69,7 +69,7 @@ class PostgresLanes(PostgresRoom):
 
     async def rejoin(self, node: Node, lease: timedelta) -> Node | None:
         values = {**_me(node), "lease": micros_of(lease.total_seconds())}
-        rows = await self._pool.fetch(claims.REJOIN, values)
+        rows = await self._lease_pool.fetch(claims.REJOIN, values)
         return Node(node.name, rows[0][0]) if rows else None
 
     async def leave(self, node: Node) -> None:

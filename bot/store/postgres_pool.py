@@ -66,8 +66,12 @@ class Pool:
     async def open(self) -> None:
         """Make the first connection. Raises what the driver raises."""
         connection = await self.connect()
-        self._open = True
+        self.ready()
         self._idle.append(connection)
+
+    def ready(self) -> None:
+        """Connect when the first connection is wanted."""
+        self._open = True
 
     async def close(self) -> None:
         """Say goodbye on every idle connection; one that is in use is cut off."""

@@ -48,6 +48,8 @@ class PostgresRoom:
         self._url = url
         self._follow = follow
         self._pool = Pool(url, pooled=pooled)
+        # A lease must not run out while thousands of turns wait for a connection.
+        self._lease_pool = Pool(url, pooled=pooled, most=1)
         self._windows = Windows()
         self._windows_since = 0
         # The tenant whose lane was claimed last: the next claim begins behind it.

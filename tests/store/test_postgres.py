@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 
 import asyncpg
@@ -13,7 +13,7 @@ from bot.domain.message import Sent
 from bot.errors import ConfigError, Fenced
 from bot.store.postgres import PostgresStore
 from bot.store.postgres_errors import explain
-from bot.store.postgres_pool import Pool
+from bot.store.postgres_pool import MOST, Pool
 from bot.store.postgres_sql import query
 from bot.store.tables import VERSION
 from tests.contracts.postgres_world import postgres_world, prepared, waits_for_a_lock
@@ -310,3 +310,14 @@ async def test_a_character_that_the_database_does_not_take_is_no_reason_to_lose_
     assert (await world.said(accepted.conversation))[0] == "text with a \0 in it"
     page = await world.store.page("default", CHAT, before=None, limit=5)
     assert page[0].event_key == "a\ufffdkey"
+
+
+async def test_a_lease_is_renewed_while_every_connection_is_taken(world: World) -> None:
+    assert isinstance(world.store, PostgresStore)
+    node = await world.node()
+    async with AsyncExitStack() as turns:
+        for _ in range(MOST):
+            await turns.enter_async_context(world.store._pool.transaction())
+        assert await world.store.renew(node, LEASE)
+        again = await world.store.rejoin(node, LEASE)
+    assert again is not None
