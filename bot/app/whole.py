@@ -28,7 +28,7 @@ from bot.configload import Loaded
 from bot.control import ControlServer
 from bot.domain.records import Placement, Retention
 from bot.engine import upkeep
-from bot.engine.listening import Waiting
+from bot.engine.listening import PatientListeners
 from bot.engine.plugins import AbsentPlugin
 from bot.engine.signalling import KEPT, Signalling
 from bot.orders import store_orders
@@ -193,7 +193,7 @@ async def built(
                 secret=partial(_secret, settings.server.secret, store, reporting),
                 transcript=store,
                 # an adapter asks only once it is open, when the engine is long there
-                listeners=Waiting(
+                listeners=PatientListeners(
                     store.listeners(lambda: engines[0].runner.node, entry.tenant), hints, clock
                 ),
                 observer=telemetry,

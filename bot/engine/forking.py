@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Generator
 from typing import Any, Self
 
 
-class Alone(Generator[Any, Any, Any]):
+class ThisProcessOnly(Generator[Any, Any, Any]):
     """What is awaited, step by step; a child that it leaves behind ends with its first step."""
 
     def __init__(self, awaited: Awaitable[Any]) -> None:

@@ -33,7 +33,7 @@ async def keep_listening(
         pause = min(pause * 2, LONGEST_PAUSE)
 
 
-class Waiting:
+class PatientListeners:
     """Listeners' rows, with the patience of those that another node holds.
 
     A holder that goes lets go and rings, or its lease ends: looking more often finds nothing.

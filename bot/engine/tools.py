@@ -14,7 +14,7 @@ from bot.domain.model import Effect, ToolSpec
 from bot.domain.tool import ToolContext
 from bot.engine.arguments import parse
 from bot.engine.finding import Lookup, look_up
-from bot.engine.forking import Alone
+from bot.engine.forking import ThisProcessOnly
 from bot.engine.options import EffectName, Options, options_of, spec_of
 from bot.engine.schemas import schema_of, signature_text
 from bot.engine.signatures import place_of, read_signature
@@ -115,7 +115,7 @@ class Tool(Generic[P, R_co]):
             else:
                 result = function()
             if inspect.isawaitable(result):
-                result = await Alone(result)
+                result = await ThisProcessOnly(result)
         except (asyncio.CancelledError, GeneratorExit):
             raise
         except BaseException as error:

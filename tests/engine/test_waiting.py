@@ -1,4 +1,4 @@
-"""Waiting for a listener that another node holds: seldom, and not a moment too long."""
+"""PatientListeners for a listener that another node holds: seldom, and not a moment too long."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from bot.engine.listening import LOOK_DEAF, LOOK_LEAST, Waiting
+from bot.engine.listening import LOOK_DEAF, LOOK_LEAST, PatientListeners
 from tests.fakes import FakeClock, until
 
 
@@ -54,7 +54,7 @@ async def waiting(
     row: Row, bell: Bell, clock: FakeClock
 ) -> AsyncGenerator["asyncio.Task[int]", None]:
     """An adapter that waits for its row, once it has been refused."""
-    listeners = Waiting(row, bell, clock)
+    listeners = PatientListeners(row, bell, clock)
 
     async def wait() -> int:
         while (offset := await listeners.hold("telegram")) is None:

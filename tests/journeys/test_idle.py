@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from bot.app.whole import App
-from bot.engine.listening import Waiting
+from bot.engine.listening import PatientListeners
 from bot.store.postgres import PostgresStore
 from bot.store.postgres_pool import Pool, Row, Transaction
 from bot.store.postgres_sql import Query
@@ -91,7 +91,7 @@ async def wait_while_another_polls(store: PostgresStore, app: App, clock: FakeCl
     other = await store.join("other", LEASE)
     assert await store.listeners(lambda: other, "default").hold("telegram") == 0
     rows = store.listeners(lambda: app.engine.runner.node, "default")
-    listeners = Waiting(rows, LivelyHints(), clock)
+    listeners = PatientListeners(rows, LivelyHints(), clock)
     while await listeners.hold("telegram") is None:
         await listeners.until_free("telegram")
         await store.renew(other, LEASE)

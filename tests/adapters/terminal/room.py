@@ -15,7 +15,7 @@ from bot.app.engine import build_engine
 from bot.clock import SystemClock
 from bot.domain.records import Placement
 from bot.engine.audience import Audience
-from bot.engine.listening import Waiting
+from bot.engine.listening import PatientListeners
 from bot.store.codec import JsonCodec
 from bot.store.memory import MemoryStore
 from tests.engine.house import RULES, ScriptedModel, http
@@ -44,7 +44,7 @@ class Room:
             http=http,
             secret=_no_secret,
             transcript=store,
-            listeners=Waiting(
+            listeners=PatientListeners(
                 store.listeners(lambda: self.engine.runner.node, "default"),
                 store.hints(self.clock),
                 self.clock,

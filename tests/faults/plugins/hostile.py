@@ -16,7 +16,7 @@ from bot import ToolContext, tool
 from tests.faults.plugins.ledger import note
 
 HUGE = 10_000_000
-"""Characters of a huge output; while one step of Python makes it (about 10 ms), nobody else runs."""
+"""Characters of a huge output; one step of Python makes it, and nobody else runs for 10 ms."""
 LONG = 600.0
 """Seconds; nobody waits so long."""
 STUBBORN = 8.0
