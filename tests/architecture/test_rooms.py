@@ -48,7 +48,7 @@ VENDORS = {
 TYPES_ONLY = {
     ("bot/domain/tool.py", "aiohttp"),
     ("bot/engine/parts.py", "aiohttp"),
-    ("bot/ports.py", "aiohttp"),
+    ("bot/ports/adapter.py", "aiohttp"),
 }
 
 PLATFORMS_AND_VENDORS = (
@@ -111,7 +111,7 @@ def test_what_is_pure_never_awaits() -> None:
 def test_the_engine_names_no_platform_and_no_vendor() -> None:
     assert not [
         f"{source.path}:{line} says {word}"
-        for source in sources("bot/engine/*", "bot/policy/*", "bot/ports.py")
+        for source in sources("bot/engine/*", "bot/policy/*", "bot/ports/*")
         for line, word in _words(source)
         if any(name in word.lower() for name in PLATFORMS_AND_VENDORS)
     ]
