@@ -130,7 +130,7 @@ def test_the_tables_that_can_be_spread_are_those_with_a_shard() -> None:
 
 
 def test_a_node_opens_as_many_connections_as_the_page_says() -> None:
-    assert f"at most {MOST} connections and\n  one more that listens" in SCALING
+    assert f"at most {MOST} connections,\n  one for its lease and one that listens" in SCALING
 
 
 @pytest.mark.slow

@@ -1,6 +1,5 @@
 """Secrets and what people write are planted everywhere; the log and the pages show none of it."""
 
-import asyncio
 import io
 import re
 from collections.abc import Iterator
@@ -64,7 +63,9 @@ async def tell_the_bank(code: str) -> str:
 def script(asked: Asked) -> Answer:
     """Calls both tools with a canary in the arguments, then answers with one in the text."""
     if asked.results:
-        return Answer(text="canary-answer", reasoning="canary-reasoning")
+        # Only an answer that takes a while is seen to grow.
+        pace = 0.3 if SLOWLY in asked.last_user else 0.0
+        return Answer(text="canary-answer", reasoning="canary-reasoning", chunks=4, pace=pace)
     code = {"code": "canary-argument"}
     return Answer(calls=[Call("open_safe", code), Call("tell_the_bank", code), Call("canary_tool")])
 
@@ -89,6 +90,7 @@ def configuration(folder: Path, telegram: TelegramPeer, model: ModelPeer, form: 
     return config
 
 
+SLOWLY = "canary-message, slowly"
 BODY = {"error": {"message": "canary-model-error", "type": "canary", "code": "canary"}}
 HEADERS = {"X-Request-Id": "canary-header", "Set-Cookie": "canary=canary"}
 REFUSAL = {"ok": False, "error_code": 400, "description": "Bad Request: canary-description"}
@@ -160,10 +162,10 @@ class People:
     model: ModelPeer
     numbers: Iterator[int] = field(default_factory=lambda: count(5001))
 
-    async def answered(self) -> None:
+    async def answered(self, words: str = "canary-message") -> None:
         """Somebody writes and gets something back."""
         somebody = self.somebody()
-        self.telegram.push(self.telegram.updates.text("canary-message", somebody))
+        self.telegram.push(self.telegram.updates.text(words, somebody))
         await self.telegram.wait_for(lambda: self.telegram.texts(somebody), 30.0)
 
     async def let_down_by_the_model(self) -> None:
@@ -175,10 +177,8 @@ class People:
     async def let_down_by_the_platform(self) -> None:
         for fault, method in PLATFORM_FAULTS[:-1]:
             self.telegram.faults.plan(fault, method=method)
-            async with asyncio.timeout(30):
-                # An answer that is whole at once may show no draft before: then somebody else asks.
-                while self.telegram.faults.waiting:
-                    await self.answered()
+            await self.answered(SLOWLY if method == "sendMessageDraft" else "canary-message")
+            assert not self.telegram.faults.waiting, fault
         fault, method = PLATFORM_FAULTS[-1]
         self.telegram.faults.plan(fault, method=method)
         self.telegram.push(self.telegram.updates.text("canary-refused", self.somebody()))
