@@ -61,7 +61,9 @@ async def test_a_server_that_was_frozen_beyond_its_lease_lives_and_answers_what_
             await telegram.wait_for(lambda: telegram.texts(ANN), PATIENCE)
             telegram.push(telegram.updates.text("still there?", BO))
             await telegram.wait_for(lambda: telegram.texts(BO), PATIENCE)
-            assert telegram.texts(ANN) == ["worth the wait"]
+            # Thawed between sending and noting it, it cannot know: then a repeat says so.
+            once, again = "worth the wait", "(sent again) worth the wait"
+            assert telegram.texts(ANN) in ([once], [once, again])
             assert program.pid == began
             assert "stood still" not in program.output
             assert "Traceback" not in program.output
