@@ -24,8 +24,17 @@ class Connection(asyncio.Protocol):
         _, connection = await loop.create_connection(cls, "127.0.0.1", port)
         return connection
 
+    @property
+    def is_open(self) -> bool:
+        """Whether a request can be sent: a server hangs up on who is silent for long."""
+        return self._transport is not None and not self._transport.is_closing()
+
     async def ask(self, request: bytes) -> int:
-        """Send a whole request; the status of its answer."""
+        """Send a whole request; the status of its answer.
+
+        Raises:
+            ConnectionError: the server hung up before it had answered.
+        """
         assert self._transport is not None
         self._answer = asyncio.get_running_loop().create_future()
         self._transport.write(request)

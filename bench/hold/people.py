@@ -2,7 +2,8 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
 
 from bench.hold.watch import Watch
 from bench.talk import WrongAnswersError, expect, now_us
@@ -12,6 +13,7 @@ from bench.wire import Connection, post
 PATIENCE = 60.0
 """Seconds after which something that is missing counts as lost."""
 FIRST_CHAT = 1_000
+T = TypeVar("T")
 
 
 class People:
@@ -61,8 +63,7 @@ class People:
         said = []
         async with asyncio.TaskGroup() as group:
             for _ in range(messages):
-                async with asyncio.timeout(PATIENCE):
-                    await room.acquire()
+                await self._in_time(room.acquire(), "no message was answered")
                 said.append(group.create_task(self.say(now_us())))
         self._room = None
         numbers = [task.result() for task in said]
@@ -77,16 +78,34 @@ class People:
         chat = self._free.popleft() if self._free else self._another()
         self.chat_of[number] = chat
         port = self._ports[number % len(self._ports)] if port is None else port
-        idle = self._idle[port]
         self.due[number] = due
-        connection = idle.pop() if idle else await Connection.open(port)
-        self.posted[number] = now_us()
-        async with asyncio.timeout(PATIENCE):
-            status = await connection.ask(post("/in/telegram", update(chat, number), **HEADERS))
+        request = post("/in/telegram", update(chat, number), **HEADERS)
+        status = await self._in_time(
+            self._post(number, port, request), "a message was not accepted"
+        )
         self.accepted[number] = now_us()
-        idle.append(connection)
         expect(status, 200)
         return number
+
+    async def _post(self, number: int, port: int, request: bytes) -> int:
+        connection = await self._connection(port)
+        self.posted[number] = now_us()
+        try:
+            status = await connection.ask(request)
+        except ConnectionError:
+            # The server hung up on an idle connection just now: as Telegram does, once more.
+            connection = await Connection.open(port)
+            status = await connection.ask(request)
+        self._idle[port].append(connection)
+        return status
+
+    async def _connection(self, port: int) -> Connection:
+        idle = self._idle[port]
+        while idle:
+            connection = idle.pop()
+            if connection.is_open:
+                return connection
+        return await Connection.open(port)
 
     async def answered(self, numbers: Sequence[int], *, repeats: bool = False) -> None:
         """Wait until each of these is.
@@ -118,6 +137,17 @@ class People:
                 left, since = now_left, now_us()
             elif now_us() - since > PATIENCE * 1_000_000:
                 raise WrongAnswersError(f"{left} {what} are missing")
+
+    async def _in_time(self, waited_for: Awaitable[T], missed: str) -> T:
+        try:
+            async with asyncio.timeout(PATIENCE):
+                return await waited_for
+        except TimeoutError:
+            shown = sum(self.watch.shown[number] > 0 for number in self.due)
+            raise WrongAnswersError(
+                f"{missed} for {PATIENCE:.0f} s: of {len(self.due)} messages {len(self.accepted)} "
+                f"are accepted and {shown} answered"
+            ) from None
 
     def _another(self) -> int:
         self._chats += 1
