@@ -171,8 +171,10 @@ class Control:
         """
         reader, writer = await self._connect()
         try:
-            request = Request(self.note.token, command, dict(args))
-            writer.write(msgspec.json.encode(request) + b"\n")
+            request = msgspec.json.encode(Request(self.note.token, command, dict(args)))
+            if len(request) >= LINE_LIMIT:
+                raise Permanent("this is too long for one message")
+            writer.write(request + b"\n")
             while (event := await _next_event(reader)) is not None:
                 if event.get("event") != "beat":
                     yield event

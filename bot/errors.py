@@ -74,6 +74,10 @@ class Fenced(ParleyError):
     """The lane has a newer holder; nothing was written."""
 
 
+class Gone(ParleyError):
+    """The row is not there to be taken any more, though the lane is held: look again."""
+
+
 class ToolError(ParleyError):
     """Something that the model should hear about."""
 

@@ -50,6 +50,7 @@ def store_orders(store: Store, ring: Callable[[], None] = lambda: None) -> Mappi
         found = await store.outbox_drop(
             ConversationId(name.conversation), TurnId(name.turn), name.piece
         )
+        ring()
         yield {"event": "done", "found": found}
 
     async def erase(args: Mapping[str, object]) -> AsyncGenerator[Mapping[str, object], None]:

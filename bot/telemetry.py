@@ -196,6 +196,17 @@ class Telemetry:
         self._metrics.upkeep.at(job).inc(rows)
         self._log.debug("upkeep", job=job, rows=rows)
 
+    def draining(self, *, running: int) -> None:
+        """The stop has begun: so many lanes may come to their end."""
+        self._log.info("drain.began", running=running)
+
+    def drained(self, *, left: int) -> None:
+        """The stop is over; what is left goes on under the next start, or on another node."""
+        if left:
+            self._log.info("drain.left", lanes=left)
+        else:
+            self._log.info("drain.ended")
+
     def unhandled(self, loop: asyncio.AbstractEventLoop, context: Mapping[str, Any]) -> None:
         """An event loop's exception handler: what nobody awaited is reported like the rest."""
         error = context.get("exception")

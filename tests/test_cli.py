@@ -313,7 +313,10 @@ def test_an_id_of_another_form_is_explained(run: Run, name: str) -> None:
 def test_an_unknown_state_is_told_with_those_there_are(run: Run) -> None:
     code, _, err = run("outbox", "list", "--state", "lost")
     assert code == 1
-    assert err == "parley: --state lost: queued, sending, held, dead, expired, ambiguous\n"
+    assert err == (
+        "parley: --state lost: there is no such state; "
+        "write one of queued, sending, held, dead, expired, ambiguous\n"
+    )
 
 
 def test_erase_leaves_nothing_and_says_when_there_was_nothing(run: Run, folder: Path) -> None:

@@ -26,6 +26,11 @@ async def poison(world: World) -> None:
     await world.accept(world.inbound(SAID))
 
 
+async def two_that_wait(world: World) -> None:
+    await world.accept(world.inbound(SAID))
+    await world.accept(world.inbound(SAID))
+
+
 async def expired(world: World) -> None:
     claim = await world.claimed()
     await world.answered(claim, SAID, expires_at=world.now() - timedelta(hours=15))
@@ -55,7 +60,41 @@ def test_the_inbox_shows_what_waits_and_what_three_crashes_ended(run: Run, folde
     assert dead.endswith("in flight at three crashes")
     assert waiting.split()[1:3] == ["waiting", "0s"]
     assert run("inbox", "list", "--state", "dead")[1] == f"{dead}\n"
-    assert run("inbox", "list", "--state", "lost")[2] == ("parley: --state lost: waiting, dead\n")
+    assert run("inbox", "list", "--state", "lost")[2] == (
+        "parley: --state lost: there is no such state; write one of waiting, dead\n"
+    )
+
+
+@pytest.mark.parametrize("rows", ["inbox", "outbox"])
+def test_where_nothing_was_given_up_a_retry_of_all_says_so(
+    run: Run, folder: Path, rows: str
+) -> None:
+    fill(folder, unsure)
+    assert run(rows, "retry", "--all") == (
+        0,
+        "Nothing was given up: there is nothing to retry.\n",
+        "",
+    )
+
+
+def test_a_list_says_where_it_ends_before_its_rows_do(run: Run, folder: Path) -> None:
+    fill(folder, two_that_wait)
+    assert len(run("inbox", "list")[1].splitlines()) == 2
+    assert run("inbox", "list", "--limit", "2")[1] == run("inbox", "list")[1]
+    first, more = run("inbox", "list", "--limit", "1")[1].splitlines()
+    assert first.split()[1] == "waiting"
+    assert more == "… and more: --limit 2 shows twice as many."
+
+
+def test_an_address_is_asked_for_in_the_language_of_the_shell(
+    run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run("history", "ann")[2] == (
+        "parley: ann: a person has the form platform:account:id, like telegram:BOT:SENDER\n"
+    )
+    assert run("erase", "ann")[2].startswith("parley: ann: an address has the form")
+    monkeypatch.setenv("LANG", "zh_CN.UTF-8")
+    assert run("erase", "ann")[2].startswith("parley: ann：地址的形式是")
 
 
 def test_what_was_said_is_shown_only_to_who_asks_for_it(run: Run, folder: Path) -> None:
@@ -146,3 +185,12 @@ def test_the_running_server_takes_orders_about_its_inbox(run: Run, folder: Path)
     with serving(folder):
         assert run("inbox", "drop", dead, waiting)[0] == 0
         assert run("inbox", "list")[1] == NOTHING
+
+
+def test_status_does_not_say_of_servers_that_it_cannot_see_that_none_runs(
+    run: Run, folder: Path
+) -> None:
+    (folder / "config.yaml").write_text("database: postgresql://u:p@127.0.0.1:1/x", "utf-8")
+    code, out, err = run("status")
+    assert out.startswith("servers: not to be seen from here on PostgreSQL")
+    assert (code, "nobody answers at 127.0.0.1:1" in err) == (2, True)

@@ -143,6 +143,15 @@ async def test_a_line_beyond_the_cap_is_not_read(note: Path) -> None:
         assert await asked(note, "count", {"to": 1})
 
 
+async def test_an_asker_is_told_that_a_request_is_too_long(note: Path) -> None:
+    async with running(note):
+        control = await reach(note)
+        assert control is not None
+        with pytest.raises(Permanent, match="too long"):
+            async with aclosing(control.call("count", {"to": "9" * LINE_LIMIT})) as events:
+                assert [event async for event in events] == []
+
+
 async def test_an_unknown_command_is_named(note: Path) -> None:
     async with running(note):
         with pytest.raises(Permanent, match="no command dance"):

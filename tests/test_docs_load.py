@@ -59,6 +59,22 @@ def test_rows_are_chosen_by_all_their_words() -> None:
     assert [row.name for row in rows("postgres-3 accept 200/s")] == ["accept postgres-3 200/s"]
 
 
+@pytest.mark.slow
+def test_words_that_no_row_has_are_no_run_without_rows() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "bench.hold", "--only", "nonsense"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (ended.returncode, ended.stdout.partition(" in its name")[0]) == (
+        1,
+        "no row has these words",
+    )
+
+
 @pytest.mark.parametrize(
     ("figure", "verdict"),
     [

@@ -46,7 +46,7 @@ async def test_a_person_who_leaves_ends_the_chat() -> None:
 
 async def test_an_engine_that_has_lost_its_name_ends_the_chat_with_a_sentence() -> None:
     talk = Talk()
-    lost = LeaseLost("another process runs under the name of this one")
+    lost = LeaseLost("one")
     with pytest.raises(Permanent, match=r"has stopped \(another process .* parley chat again"):
         await while_it_works(asyncio.create_task(fails(lost)), talk())
     assert talk.ended.is_set()

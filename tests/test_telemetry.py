@@ -269,3 +269,14 @@ def test_made_up_names_cannot_fill_the_memory() -> None:
     for n in range(MOST_CHILDREN + 50):
         desk.observer.late_result(tool=f"tool{n}")
     assert desk.value("tool_late_results_total", tool="other") == 50
+
+
+def test_a_stop_is_a_line_when_it_begins_and_one_that_says_what_was_left() -> None:
+    desk = Desk(level="info")
+    desk.telemetry.draining(running=3)
+    desk.telemetry.drained(left=0)
+    desk.telemetry.drained(left=2)
+    assert desk.events() == ["drain.began", "drain.ended", "drain.left"]
+    began, _, left = desk.lines()
+    assert (began["running"], left["lanes"]) == (3, 2)
+    assert {line["level"] for line in desk.lines()} == {"info"}

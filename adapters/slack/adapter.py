@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 
-from adapters.slack import split
 from adapters.slack.client import Client
 from adapters.slack.dispatch import Dispatcher
 from adapters.slack.draft import OPENING, EditedDraft, channel_of, standing
@@ -16,6 +15,7 @@ from adapters.slack.reception import Reception
 from adapters.slack.render import Rendered, render
 from adapters.slack.settings import Settings
 from adapters.slack.sockets import Sockets
+from adapters.slack.split import pieces
 from adapters.slack.threads import Threads
 from adapters.slack.watch import Watch
 from adapters.slack.webhook import Webhook
@@ -75,7 +75,7 @@ class SlackAdapter:
     # -- speaking ----------------------------------------------------------------------------
 
     def pieces(self, outbound: Outbound) -> Sequence[Outbound]:
-        return split.pieces(outbound)
+        return pieces(outbound)
 
     async def send(self, piece: Outbound) -> Sent:
         address, rendered = piece.address, render(piece.text, piece.choices)

@@ -10,23 +10,14 @@ from slack_sdk.errors import SlackClientError
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from adapters.slack.failures import CallFailed, Declined, limited, translate
+from adapters.slack.finding import Finder, carrying
 from adapters.slack.limits import POST, UPDATE, Pace
 from adapters.slack.render import PLAIN_LIMIT, Rendered
 from adapters.slack.settings import Settings
 from adapters.slack.web import Http, SharedClient, silence_the_libraries
-from bot import Ambiguous, Clock, Permanent, Transient
+from bot import Ambiguous, Clock, Transient
 
 T = TypeVar("T")
-Doubt = tuple[str, str | None, str]
-"""Channel, thread and key of a post whose answer was lost."""
-
-EVENT_TYPE = "parley_answer"
-"""The name under which a message carries the key of what it says."""
-LOOKS = 2
-LOOK_AGAIN = 1.0
-"""How often, and after how many seconds, an unanswered post is looked for."""
-_MARGIN = timedelta(seconds=120)
-_KEPT = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +41,7 @@ class Client:
         self.web = SharedClient(settings, http, clock)
         self._settings = settings
         self._clock = clock
-        self._doubtful: dict[Doubt, str] = {}
+        self._finder = Finder(self.web, clock, self._ask)
 
     @property
     def ahead(self) -> timedelta:
@@ -68,32 +59,30 @@ class Client:
         wonder, and what is still doubtful is looked for again before it is sent again.
         """
         doubt = (channel, thread, key)
-        if (ts := await self._found_late(doubt)) is not None:
+        if (ts := await self._finder.found_late(doubt)) is not None:
             return channel, ts
         await self.pace.post(channel)
-        oldest = self._stamp(self._clock.now())
+        oldest = self._finder.stamp(self._clock.now())
         try:
             sent = await self._laid_out(rendered, lambda how: self._post(channel, thread, key, how))
         except Ambiguous:
-            self._doubt(doubt, oldest)
-            ts = await self._look_for(doubt, oldest)
+            ts = await self._finder.look_for(doubt, oldest)
             if ts is None:
                 raise
             return channel, ts
-        self._doubtful.pop(doubt, None)
+        self._finder.settled(doubt)
         return sent
 
     async def _post(
         self, channel: str, thread: str | None, key: str, how: dict[str, Any]
     ) -> tuple[str, str]:
-        metadata = {"event_type": EVENT_TYPE, "event_payload": {"key": key}}
         answer = await self._guard(
             POST,
             channel,
             self.web.chat_postMessage(
                 channel=channel,
                 thread_ts=thread,
-                metadata=metadata,
+                metadata=carrying(key),
                 unfurl_links=False,
                 unfurl_media=False,
                 **how,
@@ -163,6 +152,15 @@ class Client:
         if status >= 300:
             raise Ambiguous(f"HTTP {status}")
 
+    async def find(self, channel: str, thread: str | None, key: str, since: datetime) -> str | None:
+        """The `ts` of the message that carries this key; None where there surely is none.
+
+        Raises:
+            Transient: Slack does not say now.
+            Permanent: we may not read there, or too much was said since.
+        """
+        return await self._finder.find((channel, thread, key), since)
+
     # -- asking ------------------------------------------------------------------------------
 
     async def me(self) -> Identity:
@@ -192,78 +190,6 @@ class Client:
             function_execution_id=execution, error=reason, token=token
         )
         await self._ask("functions.completeError", call)
-
-    # -- what nobody knows -------------------------------------------------------------------
-
-    async def find(self, channel: str, thread: str | None, key: str, since: datetime) -> str | None:
-        """The `ts` of the message that carries this key; None where there surely is none.
-
-        Raises:
-            Transient: Slack does not say now.
-            Permanent: we may not read there, or too much was said since.
-        """
-        return await self._find(channel, thread, key, self._stamp(since))
-
-    def _stamp(self, at: datetime) -> str:
-        """A time well before this one, by Slack's clock, in the form of its ids."""
-        return f"{max((at + self.ahead - _MARGIN).timestamp(), 0):.6f}"
-
-    def _doubt(self, doubt: Doubt, oldest: str) -> None:
-        if len(self._doubtful) >= _KEPT:
-            self._doubtful.pop(next(iter(self._doubtful)))
-        self._doubtful.setdefault(doubt, oldest)
-
-    async def _found_late(self, doubt: Doubt) -> str | None:
-        """A post whose answer was lost may have landed after we looked for it."""
-        oldest = self._doubtful.get(doubt)
-        if oldest is None:
-            return None
-        try:
-            ts = await self._find(*doubt, oldest)
-        except (Transient, Permanent):
-            return None
-        if ts is not None:
-            del self._doubtful[doubt]
-        return ts
-
-    async def _look_for(self, doubt: Doubt, oldest: str) -> str | None:
-        """The `ts` of an unanswered post; None when we cannot read there.
-
-        Raises:
-            Transient: it is not there: it may be sent again.
-        """
-        for look in range(LOOKS):
-            if look:
-                await self._clock.sleep(LOOK_AGAIN)
-            try:
-                ts = await self._find(*doubt, oldest)
-            except (Transient, Permanent):
-                return None
-            if ts is not None:
-                del self._doubtful[doubt]
-                return ts
-        raise Transient("no answer, and it is not in the conversation")
-
-    async def _find(self, channel: str, thread: str | None, key: str, oldest: str) -> str | None:
-        wanted: dict[str, Any] = {
-            "channel": channel,
-            "oldest": oldest,
-            "limit": 200,
-            "include_all_metadata": True,
-        }
-        if thread is None:
-            method, call = "conversations.history", self.web.conversations_history(**wanted)
-        else:
-            method = "conversations.replies"
-            call = self.web.conversations_replies(ts=thread, **wanted)
-        answer = await self._ask(method, call)
-        found = answer.get("messages")
-        for message in found if isinstance(found, list) else ():
-            if _key_of(message) == key:
-                return str(message.get("ts"))
-        if not isinstance(found, list) or answer.get("has_more"):
-            raise Permanent("more was said there than is looked through")
-        return None
 
     # -- what all of them share --------------------------------------------------------------
 
@@ -317,11 +243,3 @@ def _required(answer: AsyncSlackResponse, name: str) -> str:
         # A success without its only content: the message is probably there.
         raise Ambiguous("an answer of an unknown form")
     return value
-
-
-def _key_of(message: Any) -> str | None:
-    match message:
-        case {"metadata": {"event_type": str(kind), "event_payload": {"key": str(key)}}}:
-            return key if kind == EVENT_TYPE else None
-        case _:
-            return None

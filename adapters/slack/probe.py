@@ -6,7 +6,21 @@ from hashlib import sha256
 
 import msgspec
 
-from adapters.slack import advice
+from adapters.slack.advice import (
+    SKEW,
+    of_address,
+    of_call,
+    of_channels,
+    of_clock,
+    of_forged,
+    of_limit,
+    of_no_socket_yet,
+    of_other_app,
+    of_person,
+    of_scopes,
+    of_socket,
+    of_subscription,
+)
 from adapters.slack.client import Client, Identity
 from adapters.slack.failures import CallFailed
 from adapters.slack.reception import Reception
@@ -46,7 +60,7 @@ class Prober:
         try:
             identity = await self._client.me()
         except (Transient, Permanent) as error:
-            return False, self._with_what_came(advice.of_call(error, self._name))
+            return False, self._with_what_came(of_call(error, self._name))
         self._watch.revoked = ""
         self._reception.introduce(identity)
         problem = self._of_identity(identity) or await self._of_listening() or self._of_speaking()
@@ -64,11 +78,11 @@ class Prober:
 
     def _of_identity(self, identity: Identity) -> Said | None:
         if not identity.bot:
-            return advice.of_person(self._name)
-        if identity.scopes is not None and (lacking := advice.of_scopes(identity.scopes)):
+            return of_person(self._name)
+        if identity.scopes is not None and (lacking := of_scopes(identity.scopes)):
             return lacking
-        if abs(self._client.ahead) > advice.SKEW:
-            return advice.of_clock(self._client.ahead)
+        if abs(self._client.ahead) > SKEW:
+            return of_clock(self._client.ahead)
         return None
 
     # -- how events come ---------------------------------------------------------------------
@@ -79,8 +93,8 @@ class Prober:
         if found is not None:
             return found
         if self._watch.misdirected:
-            return advice.of_other_app(self._name)
-        return advice.of_subscription(self._watch.lacking) if self._watch.lacking else None
+            return of_other_app(self._name)
+        return of_subscription(self._watch.lacking) if self._watch.lacking else None
 
     async def _of_socket(self) -> Said | None:
         if self._watch.seeking:
@@ -89,7 +103,7 @@ class Prober:
         try:
             await self._client.open_socket()
         except (Transient, Permanent, Ambiguous) as error:
-            return advice.of_socket(error)
+            return of_socket(error)
         return None
 
     async def _of_own_socket(self) -> Said | None:
@@ -103,17 +117,17 @@ class Prober:
             patience.cancel()
         if self._watch.connected:
             return None
-        return self._watch.socket or advice.of_no_socket_yet()
+        return self._watch.socket or of_no_socket_yet()
 
     async def _of_requests(self) -> Said | None:
         watch = self._watch
         if watch.late is not None:
-            return advice.of_clock(watch.late)
+            return of_clock(watch.late)
         if watch.suspicious:
-            return advice.of_forged(watch.suspicious, self._name)
+            return of_forged(watch.suspicious, self._name)
         if watch.signed or await self._reaches_itself():
             return None
-        return advice.of_address(self._url)
+        return of_address(self._url)
 
     async def _reaches_itself(self) -> bool:
         """Call our own address as Slack does when it verifies it."""
@@ -142,6 +156,6 @@ class Prober:
     def _of_speaking(self) -> Said | None:
         limited = self._client.pace.paused()
         if limited is not None:
-            return advice.of_limit(*limited)
+            return of_limit(*limited)
         outside = self._watch.outside.items()
-        return advice.of_channels(outside) if outside else None
+        return of_channels(outside) if outside else None

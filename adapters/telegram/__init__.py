@@ -1,6 +1,6 @@
 """Telegram: long polling or webhook in, entities and drafts out."""
 
-from adapters.telegram.adapter import PollingAdapter, WebhookAdapter
+from adapters.telegram.listening import PollingAdapter, WebhookAdapter
 from adapters.telegram.settings import Settings
 from bot import Adapter, AdapterContext, ConfigError
 

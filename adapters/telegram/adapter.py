@@ -1,28 +1,27 @@
 """One Telegram bot, as the engine knows it."""
 
 import asyncio
-import hashlib
-import hmac
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 from telegram import WebhookInfo
 
-from adapters.telegram import advice, split
+from adapters.telegram.advice import (
+    of_call,
+    of_token,
+)
 from adapters.telegram.client import Client
 from adapters.telegram.draft import OPENING, EditedDraft, FadingDraft, Renewals
 from adapters.telegram.failures import WrongToken
 from adapters.telegram.limits import Pace, Rates
 from adapters.telegram.mentions import Me
-from adapters.telegram.polling import Polling
 from adapters.telegram.reception import Reception
 from adapters.telegram.render import keyboard, render
 from adapters.telegram.settings import Settings
-from adapters.telegram.webhook import Webhook
+from adapters.telegram.split import pieces
 from bot import (
     AdapterContext,
     Address,
-    ASGIApp,
     Audio,
     Backoff,
     Draft,
@@ -32,7 +31,6 @@ from bot import (
     Outbound,
     Part,
     Permanent,
-    Receive,
     Said,
     Sent,
     Transient,
@@ -44,7 +42,7 @@ _WRONG_SETTINGS_WAIT = 60.0
 
 
 class TelegramAdapter:
-    """Speaks as one bot; how it listens is decided by its two kinds below."""
+    """Speaks as one bot; how it listens is decided by its two kinds in `listening`."""
 
     platform = "telegram"
 
@@ -71,7 +69,7 @@ class TelegramAdapter:
     # -- speaking ----------------------------------------------------------------------------
 
     def pieces(self, outbound: Outbound) -> Sequence[Outbound]:
-        return split.pieces(outbound)
+        return pieces(outbound)
 
     async def send(self, piece: Outbound) -> Sent:
         chat, thread = _place(piece.address)
@@ -197,9 +195,9 @@ class TelegramAdapter:
             me = await self._client.me()
             problem = self._problem(await self._client.webhook())
         except WrongToken:
-            return self._health(advice.of_token(self.name), ok=False)
+            return self._health(of_token(self.name), ok=False)
         except (Transient, Permanent) as error:
-            return self._health(advice.of_call(error, self.name), ok=False)
+            return self._health(of_call(error, self.name), ok=False)
         if problem is not None:
             return self._health(problem, ok=False)
         mode = self._settings.mode
@@ -214,74 +212,6 @@ class TelegramAdapter:
     def _problem(self, webhook: WebhookInfo) -> Said | None:
         """What is wrong with how updates come, and what to do; None when nothing is."""
         return None
-
-
-class PollingAdapter(TelegramAdapter):
-    """Asks for updates: needs no address that Telegram can reach."""
-
-    def __init__(self, settings: Settings, context: AdapterContext) -> None:
-        super().__init__(settings, context)
-        self._polling = Polling(
-            context.name,
-            client=self._client,
-            reception=self._reception,
-            listeners=context.listeners,
-            clock=context.clock,
-            observer=context.observer,
-        )
-
-    async def listen(self, receive: Receive) -> None:
-        await self._polling.run(receive, self._introduced)
-
-    def _problem(self, webhook: WebhookInfo) -> Said | None:
-        if webhook.url:
-            return advice.of_webhook_in_the_way()
-        trouble = self._polling.trouble
-        return advice.of_polling(trouble) if trouble else None
-
-
-class WebhookAdapter(TelegramAdapter):
-    """Is called with updates, at `<public_url>/in/<name>`."""
-
-    def __init__(self, settings: Settings, context: AdapterContext, url: str) -> None:
-        super().__init__(settings, context)
-        self._url = url
-        self._made: bytes | None = None
-        self._webhook = Webhook(
-            context.name,
-            reception=self._reception,
-            secret=self._secret,
-            observer=context.observer,
-            max_size=context.max_size,
-        )
-
-    def asgi(self, receive: Receive) -> ASGIApp:
-        return self._webhook.app(receive)
-
-    async def _begin(self) -> None:
-        await self._insist(self._register)
-        self._context.observer.listening(adapter=self.name, alive=True)
-        await self._introduced()
-
-    async def _register(self) -> None:
-        await self._client.set_webhook(self._url, (await self._secret()).decode())
-
-    async def _secret(self) -> bytes:
-        """The configured one, or one that every node makes alike from the server's own."""
-        given = self._settings.webhook_secret
-        if given is not None:
-            return given.get_secret_value().encode()
-        if self._made is None:
-            what = f"telegram webhook {self.name} {self.account}".encode()
-            made = hmac.new(await self._context.secret(), what, hashlib.sha256)
-            self._made = made.hexdigest().encode()
-        return self._made
-
-    def _problem(self, webhook: WebhookInfo) -> Said | None:
-        if webhook.url != self._url:
-            return advice.of_other_webhook(self._url)
-        waiting, reason = webhook.pending_update_count, webhook.last_error_message
-        return advice.of_waiting(waiting, self._url, reason) if waiting and reason else None
 
 
 def _place(address: Address) -> tuple[int, int | None]:

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 import aiohttp
 import msgspec
@@ -16,9 +16,9 @@ from telegram import (
     WebhookInfo,
 )
 from telegram import User as Person
-from telegram.error import TelegramError
 
-from adapters.telegram.failures import CallFailed, Declined, Moved, failure_of, translate
+from adapters.telegram.calls import Calls
+from adapters.telegram.failures import CallFailed, Declined, failure_of
 from adapters.telegram.limits import Pace
 from adapters.telegram.marks import Rendered
 from adapters.telegram.request import SharedRequest
@@ -26,12 +26,10 @@ from adapters.telegram.settings import Settings
 from adapters.telegram.updates import ALLOWED
 from bot import Ambiguous, Audio, File, Image, Permanent, Transient
 
-T = TypeVar("T")
 Buttons = Sequence[Sequence[tuple[str, str]]]
 Media = Image | Audio | File
 
 _POLL_MARGIN = 10.0
-_MOVED_KEPT = 1000
 
 
 def silence_the_library() -> None:
@@ -67,7 +65,7 @@ class Client:
             get_updates_request=self._request,
         )
         self._preview = LinkPreviewOptions(is_disabled=not settings.previews)
-        self._moved: dict[int, int] = {}
+        self._calls = Calls(pace)
         self._polled = msgspec.json.Decoder(Polled)
 
     # -- speaking ----------------------------------------------------------------------------
@@ -94,9 +92,7 @@ class Client:
                 api_kwargs=_entities(rendered),
             )
 
-        return (
-            await self._follow(chat, lambda chat: self._marked(chat, rendered, send))
-        ).message_id
+        return (await self._calls.say(chat, rendered, send)).message_id
 
     async def send_media(
         self,
@@ -122,7 +118,7 @@ class Client:
                 api_kwargs=_entities(caption, "caption_entities"),
             )
 
-        return (await self._follow(chat, lambda chat: self._marked(chat, caption, send))).message_id
+        return (await self._calls.say(chat, caption, send)).message_id
 
     async def edit_text(
         self, chat: int, message: int, rendered: Rendered, *, buttons: Buttons = ()
@@ -144,7 +140,7 @@ class Client:
             )
 
         try:
-            await self._follow(chat, lambda chat: self._marked(chat, rendered, edit))
+            await self._calls.say(chat, rendered, edit)
         except Declined as error:
             if not error.is_unchanged:
                 raise
@@ -166,21 +162,21 @@ class Client:
             )
 
         try:
-            await self._follow(chat, lambda chat: self._marked(chat, rendered, show))
+            await self._calls.say(chat, rendered, show)
         except Ambiguous as error:
             raise Transient(str(error)) from None
 
     async def delete(self, chat: int, message: int) -> None:
         """Take one of our messages off the screen."""
-        await self._follow(chat, lambda chat: self._bot.delete_message(chat, message))
+        await self._calls.follow(chat, lambda chat: self._bot.delete_message(chat, message))
 
     async def confirm_press(self, press: str) -> None:
         """Stop the button's spinner."""
-        await self._ask(self._bot.answer_callback_query(press))
+        await self._calls.ask(self._bot.answer_callback_query(press))
 
     async def take_buttons(self, chat: int, message: int) -> None:
         """A choice is made once."""
-        await self._follow(
+        await self._calls.follow(
             chat, lambda chat: self._bot.edit_message_reply_markup(chat, message, reply_markup=None)
         )
 
@@ -188,11 +184,11 @@ class Client:
 
     async def me(self) -> Person:
         """Who we are."""
-        return await self._ask(self._bot.get_me())
+        return await self._calls.ask(self._bot.get_me())
 
     async def set_webhook(self, url: str, secret: str) -> None:
         """Let updates be posted there."""
-        await self._ask(
+        await self._calls.ask(
             self._bot.set_webhook(
                 url,
                 secret_token=secret,
@@ -204,11 +200,11 @@ class Client:
 
     async def delete_webhook(self) -> None:
         """Let updates wait for us to ask; none of them is dropped."""
-        await self._ask(self._bot.delete_webhook(drop_pending_updates=False))
+        await self._calls.ask(self._bot.delete_webhook(drop_pending_updates=False))
 
     async def webhook(self) -> WebhookInfo:
         """Where updates go, and what was wrong with the last one."""
-        return await self._ask(self._bot.get_webhook_info())
+        return await self._calls.ask(self._bot.get_webhook_info())
 
     async def poll(self, offset: int) -> Sequence[msgspec.Raw]:
         """Updates from `offset` on, each as it came: one that is malformed spoils no other.
@@ -219,7 +215,7 @@ class Client:
         wanted: dict[str, object] = {"timeout": seconds, "limit": 100, "allowed_updates": ALLOWED}
         if offset:
             wanted["offset"] = offset
-        return await self._ask(self._get_updates(msgspec.json.encode(wanted), seconds))
+        return await self._calls.ask(self._get_updates(msgspec.json.encode(wanted), seconds))
 
     async def _get_updates(self, wanted: bytes, seconds: int) -> Sequence[msgspec.Raw]:
         url = f"{self._settings.base_url}/bot{self._token}/getUpdates"
@@ -232,58 +228,12 @@ class Client:
     async def fetch(self, file: str) -> bytes:
         """A file's content, up to the size that the configuration allows."""
         limit = self._settings.max_file
-        found = await self._ask(self._bot.get_file(file))
+        found = await self._calls.ask(self._bot.get_file(file))
         if (found.file_size or 0) > limit:
             raise Permanent(f"the file is larger than {limit} bytes")
         if not found.file_path:
             raise Permanent("Telegram names no place for this file")
-        return await self._ask(self._request.download(found.file_path, limit))
-
-    # -- what all of them share --------------------------------------------------------------
-
-    async def _follow(self, chat: int, call: Callable[[int], Awaitable[T]]) -> T:
-        """Call for a chat; where it has moved, once more for its new id."""
-        known = self._moved.get(chat, chat)
-        try:
-            return await self._guard(known, call(known))
-        except Moved as moved:
-            if len(self._moved) < _MOVED_KEPT:
-                self._moved[chat] = moved.chat
-            return await self._guard(moved.chat, call(moved.chat))
-
-    async def _marked(
-        self,
-        chat: int,
-        rendered: Rendered,
-        call: Callable[[int, Rendered], Awaitable[T]],
-    ) -> T:
-        """Where the marks are not understood, the words are still worth sending."""
-        try:
-            return await call(chat, rendered)
-        except CallFailed as error:
-            outcome = error.outcome
-            if not (isinstance(outcome, Declined) and outcome.is_about_entities):
-                raise
-            return await call(chat, Rendered(rendered.text))
-
-    async def _guard(self, chat: int | None, call: Awaitable[T]) -> T:
-        try:
-            return await call
-        except TelegramError as error:
-            outcome = translate(error)
-        except (msgspec.DecodeError, KeyError, TypeError, ValueError, AttributeError):
-            # The library could not read a success: the message is probably there.
-            outcome = Ambiguous("an answer of an unknown form")
-        if chat is not None and isinstance(outcome, Transient) and outcome.retry_after is not None:
-            self.pace.pause(chat, outcome.retry_after.total_seconds())
-        raise outcome
-
-    async def _ask(self, call: Awaitable[T]) -> T:
-        """A call that can always be made again: without an answer nothing is lost."""
-        try:
-            return await self._guard(None, call)
-        except Ambiguous as error:
-            raise Transient(str(error)) from None
+        return await self._calls.ask(self._request.download(found.file_path, limit))
 
 
 def _reply(message: int | None) -> ReplyParameters | None:

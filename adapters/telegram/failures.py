@@ -112,7 +112,7 @@ def failure_of(status: int, body: bytes) -> ParleyError | None:
     """
     try:
         answer = _answers.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _unreadable(status)
     if answer.ok and 200 <= status < 300:
         return None

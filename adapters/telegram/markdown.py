@@ -2,15 +2,14 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import pyromark
-from telegramify_markdown import utf16_len
 
 from adapters.telegram.latex import OPTIONS, readable, with_dollars
-from adapters.telegram.marks import Mark, Rendered, clipped
+from adapters.telegram.marks import Rendered
 from adapters.telegram.table import aligned
+from adapters.telegram.writing import Writing
 
 RULE = "————————"
 
@@ -29,35 +28,15 @@ def to_entities(markdown: str) -> Rendered:
     return walker.rendered()
 
 
-@dataclass(slots=True)
-class _Open:
-    kind: str
-    start: int
-    url: str | None = None
-    language: str | None = None
-    shown: bool = True
-
-
 class _Walker:
-    """Writes the text and remembers where markup began.
-
-    Line breaks between blocks wait in `_gap` until something follows, so that no entity and no
-    text ends in an empty line.
-    """
+    """Hears of every element where it begins and ends, and says what is to be written of it."""
 
     def __init__(self, source: str) -> None:
         self._source = source.encode()
-        self._out: list[str] = []
-        self._units = 0
-        self._gap = 0
+        self._page = Writing()
         self._fresh = False
-        self._marker = ""
         self._lists: list[int | None] = []
-        self._open: list[_Open] = []
-        self._marks: list[Mark] = []
-        self._code: list[str] | None = None
         self._table: list[list[str]] = []
-        self._cell: list[str] | None = None
         self._starts: dict[str, Callable[[Any], None]] = {
             "Heading": self._begin_heading,
             "BlockQuote": self._begin_quote,
@@ -77,21 +56,15 @@ class _Walker:
             "Item": self._end_item,
             "Table": self._end_table,
             "TableCell": self._end_cell,
-            "Emphasis": self._pop,
-            "Strong": self._pop,
+            "Emphasis": self._page.pop,
+            "Strong": self._page.pop,
             "Strikethrough": self._end_strike,
             "Link": self._end_link,
             "Image": self._end_image,
         }
 
     def rendered(self) -> Rendered:
-        text = "".join(self._out)
-        # What ends in white space is cut by the platform, and entities must end with the text.
-        bare = text.rstrip()
-        limit = utf16_len(bare)
-        if limit == self._units:
-            return Rendered(bare, tuple(sorted(self._marks, key=_place)))
-        return Rendered(bare, clipped(self._marks, 0, limit))
+        return self._page.rendered()
 
     def take(self, event: Any, start: int, end: int) -> None:
         if isinstance(event, str):
@@ -104,106 +77,60 @@ class _Walker:
             case "End":
                 self._end(value)
             case "Text":
-                self._write(value)
+                self._page.write(value)
             case "Code":
-                self._marked("code", value)
+                self._page.marked("code", value)
             case "InlineMath" | "DisplayMath":
                 self._math(value, start, end)
             case "Html" | "InlineHtml":
                 self._html(value)
             case "TaskListMarker":
-                self._marker = self._marker[: -len("• ")] + ("☑ " if value else "☐ ")
+                self._page.marker = self._page.marker[: -len("• ")] + ("☑ " if value else "☐ ")
             case _:
-                self._write(self._source[start:end].decode())
+                self._page.write(self._source[start:end].decode())
 
     # -- text --------------------------------------------------------------------------------
 
-    def _write(self, text: str) -> None:
-        if self._code is not None:
-            self._code.append(text)
-        elif self._cell is not None:
-            self._cell.append(text)
-        elif text:
-            self._flush()
-            self._put(text)
-
-    def _flush(self) -> None:
-        """Write the line breaks and the list marker that were waiting for something to follow."""
-        if self._gap and self._out:
-            self._put("\n" * self._gap)
-        self._gap = 0
-        if self._marker:
-            marker, self._marker = self._marker, ""
-            self._put(marker)
-
-    def _put(self, text: str) -> None:
-        self._out.append(text)
-        self._units += utf16_len(text)
-
-    def _break(self, lines: int) -> None:
-        self._gap = max(self._gap, lines)
-
     def _begin(self) -> None:
         """A block begins; the first one of a list item stands beside its marker."""
-        if not self._marker and not self._fresh:
+        if not self._page.marker and not self._fresh:
             self._end_of_block()
         self._fresh = False
 
     def _end_of_block(self) -> None:
-        self._break(1 if self._lists else 2)
+        self._page.end_line(1 if self._lists else 2)
 
     def _take_bare(self, event: str) -> None:
         if event == "Rule":
             self._begin()
-            self._write(RULE)
+            self._page.write(RULE)
             self._end_of_block()
         else:
-            self._write("\n" if self._cell is None else " ")
+            self._page.write("\n" if self._page.cell is None else " ")
 
     def _html(self, html: str) -> None:
-        line_break = "\n" if self._cell is None else " "
-        self._write(_BREAK.sub(line_break, html.removesuffix("\n")))
+        line_break = "\n" if self._page.cell is None else " "
+        self._page.write(_BREAK.sub(line_break, html.removesuffix("\n")))
         if html.endswith("\n"):
-            self._break(1)
+            self._page.end_line(1)
 
     def _math(self, math: str, start: int, end: int) -> None:
         # A closing dollar before a digit belongs to the next price.
         price = self._source[end : end + 1].isdigit() and not self._source[start:].startswith(b"$$")
         shown = "" if price else readable(math)
-        self._write(shown or self._source[start:end].decode())
-
-    def _marked(self, kind: str, text: str) -> None:
-        if self._cell is not None:
-            self._cell.append(text)
-            return
-        self._push(kind)
-        self._write(text)
-        self._pop()
+        self._page.write(shown or self._source[start:end].decode())
 
     # -- markup ------------------------------------------------------------------------------
-
-    def _push(self, kind: str, **more: Any) -> None:
-        if self._cell is None:
-            self._flush()
-        self._open.append(_Open(kind, self._units, **more))
-
-    def _pop(self) -> _Open:
-        scope = self._open.pop()
-        length = self._units - scope.start
-        if scope.shown and length > 0 and self._cell is None:
-            mark = Mark(scope.kind, scope.start, length, scope.url, scope.language)
-            self._marks.append(mark)
-        return scope
 
     def _start(self, tag: Any, start: int) -> None:
         name, value = (tag, None) if isinstance(tag, str) else next(iter(tag.items()))
         match name:
             case "Emphasis" | "Strong":
-                self._push(_INLINE[name])
+                self._page.push(_INLINE[name])
             case "Strikethrough":
                 self._strike(start)
             case "TableCell":
-                self._cell = []
+                self._page.cell = []
             case "TableHead" | "TableRow":
                 self._table.append([])
             case "Item":
@@ -216,7 +143,7 @@ class _Walker:
         self._ends.get(name, _nothing)()
 
     def _end_marked_block(self) -> None:
-        self._pop()
+        self._page.pop()
         self._fresh = False
         self._end_of_block()
 
@@ -224,47 +151,47 @@ class _Walker:
         # One tilde reads as "about", not as a stroke through the text.
         double = self._source[start : start + 2] == b"~~"
         if not double:
-            self._write("~")
-        self._push("strikethrough", shown=double)
+            self._page.write("~")
+        self._page.push("strikethrough", shown=double)
 
     def _end_strike(self) -> None:
-        if not self._pop().shown:
-            self._write("~")
+        if not self._page.pop().shown:
+            self._page.write("~")
 
     def _link(self, link: dict[str, Any]) -> None:
         url = link["dest_url"]
         plain = link["link_type"] in ("Autolink", "Email")
         # A bare address is its own label: every client makes it a link by itself.
         shown = not plain and bool(_LINKABLE.fullmatch(url))
-        self._push("text_link", url="" if plain else url, shown=shown)
+        self._page.push("text_link", url="" if plain else url, shown=shown)
 
     def _end_link(self) -> None:
-        scope = self._pop()
+        scope = self._page.pop()
         if not scope.shown and scope.url:
             # No client would open it, but the person may read it.
-            self._write(f" ({scope.url})")
+            self._page.write(f" ({scope.url})")
 
     def _image(self, image: dict[str, Any]) -> None:
-        self._write("🖼 ")
+        self._page.write("🖼 ")
         url = image["dest_url"]
-        self._push("text_link", url=url, shown=bool(_LINKABLE.fullmatch(url)))
+        self._page.push("text_link", url=url, shown=bool(_LINKABLE.fullmatch(url)))
 
     def _end_image(self) -> None:
-        if self._open[-1].start == self._units and self._cell is None:
-            self._write(self._open[-1].url or "")
-        self._pop()
+        if (bare := self._page.bare) is not None:
+            self._page.write(bare.url or "")
+        self._page.pop()
 
     def _begin_other(self, _: object) -> None:
         self._begin()
 
     def _begin_heading(self, _: object) -> None:
         self._begin()
-        self._push("bold")
+        self._page.push("bold")
 
     def _begin_quote(self, _: object) -> None:
         self._begin()
         # Telegram knows no quote inside a quote.
-        self._push("blockquote", shown=all(scope.kind != "blockquote" for scope in self._open))
+        self._page.push("blockquote", shown=not self._page.is_in("blockquote"))
         self._fresh = True
 
     # -- code, lists, tables -----------------------------------------------------------------
@@ -273,29 +200,29 @@ class _Walker:
         info = kind.get("Fenced", "") if isinstance(kind, dict) else ""
         language = _LANGUAGE.match(info)
         self._begin_box()
-        self._push("pre", language=language[0] if language else None)
-        self._code = []
+        self._page.push("pre", language=language[0] if language else None)
+        self._page.code = []
 
     def _end_code(self) -> None:
-        text = "".join(self._code or ()).rstrip("\n")
-        self._code = None
-        self._write(text)
-        self._pop()
+        text = "".join(self._page.code or ()).rstrip("\n")
+        self._page.code = None
+        self._page.write(text)
+        self._page.pop()
         self._end_of_block()
 
     def _begin_box(self) -> None:
         """Code and tables begin on a line of their own, also behind a list marker."""
-        if self._marker:
-            self._flush()
-            self._break(1)
+        if self._page.marker:
+            self._page.flush()
+            self._page.end_line(1)
         self._begin()
 
     def _begin_list(self, first: int | None) -> None:
-        if self._marker:
-            self._flush()
-            self._break(1)
+        if self._page.marker:
+            self._page.flush()
+            self._page.end_line(1)
         elif not self._fresh:
-            self._break(1 if self._lists else 2)
+            self._page.end_line(1 if self._lists else 2)
         self._lists.append(first)
 
     def _end_list(self) -> None:
@@ -304,34 +231,30 @@ class _Walker:
 
     def _item(self) -> None:
         if not self._fresh:
-            self._break(1)
+            self._page.end_line(1)
         self._fresh = False
         number = self._lists[-1]
         indent = "  " * (len(self._lists) - 1)
         if number is not None:
             self._lists[-1] = number + 1
-        self._marker = f"{indent}• " if number is None else f"{indent}{number}. "
+        self._page.marker = f"{indent}• " if number is None else f"{indent}{number}. "
 
     def _end_item(self) -> None:
-        if self._marker:
-            self._flush()
-        self._break(1)
+        if self._page.marker:
+            self._page.flush()
+        self._page.end_line(1)
 
     def _begin_table(self, _: object) -> None:
         self._table = []
 
     def _end_cell(self) -> None:
-        self._table[-1].append("".join(self._cell or ()).strip())
-        self._cell = None
+        self._table[-1].append("".join(self._page.cell or ()).strip())
+        self._page.cell = None
 
     def _end_table(self) -> None:
         self._begin_box()
-        self._marked("pre", aligned(self._table))
+        self._page.marked("pre", aligned(self._table))
         self._end_of_block()
-
-
-def _place(mark: Mark) -> tuple[int, int]:
-    return mark.offset, -mark.length
 
 
 def _nothing() -> None:

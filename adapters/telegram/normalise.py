@@ -48,7 +48,7 @@ def is_json(raw: bytes) -> bool:
     """Whether the platform could have written it at all."""
     try:
         msgspec.json.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return False
     return True
 
@@ -57,7 +57,7 @@ def normalise(raw: bytes, me: Me) -> Read:
     """Read one update; whatever it holds, this never raises."""
     try:
         update = _updates.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return Read(_number_of(raw), why="malformed")
     try:
         return _read(update, me)
@@ -68,7 +68,7 @@ def normalise(raw: bytes, me: Me) -> Read:
 def _number_of(raw: bytes) -> int | None:
     try:
         return _numbers.decode(raw).update_id
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
 
 

@@ -81,7 +81,7 @@ class SharedRequest(BaseRequest):
         """As the library does it, but without a log entry that holds the payload."""
         try:
             return _decode(payload)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise CallFailed(Ambiguous("an answer that is no JSON object")) from None
 
     async def download(self, url: str, limit: int) -> bytes:

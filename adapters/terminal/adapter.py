@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 
-from adapters.terminal import render
 from adapters.terminal.chats import Chats, Growth
 from adapters.terminal.events import Accepted, Attach, Attached, Ended, Look, Say, Stop, written
 from adapters.terminal.normalise import address_of, message, stop, wanted
+from adapters.terminal.render import doings, lines, pieces, said
 from bot import (
     Activity,
     AdapterContext,
@@ -55,11 +55,11 @@ class TerminalAdapter:
         return self._context.name
 
     def pieces(self, outbound: Outbound) -> Sequence[Outbound]:
-        return render.pieces(outbound)
+        return pieces(outbound)
 
     async def send(self, piece: Outbound) -> Sent:
         """Tell who looks on. It cannot fail: who is away finds it in the history."""
-        self._chats.tell(piece.address.chat, render.said(piece))
+        self._chats.tell(piece.address.chat, said(piece))
         return Sent(piece.key)
 
     def draft_is_message(self, address: Address) -> bool:
@@ -144,7 +144,7 @@ class TerminalAdapter:
             before=None,
             limit=order.limit,
         )
-        for line in render.lines(entries):
+        for line in lines(entries):
             yield written(line)
 
     async def _hand_over(self, inbound: Inbound) -> Receipt:
@@ -170,11 +170,11 @@ class TerminalDraft:
         self._clock = clock
 
     async def show(self, text: str, activities: Sequence[Activity] = ()) -> None:
-        self._growth.show(text, render.doings(activities))
+        self._growth.show(text, doings(activities))
         await self._clock.sleep(PACE)
 
     async def finish(self, piece: Outbound) -> Sent:
-        self._chats.end(self._chat, self._growth, render.said(piece))
+        self._chats.end(self._chat, self._growth, said(piece))
         return Sent(piece.key)
 
     async def abandon(self) -> None:

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from adapters.web import render
 from adapters.web.events import Growth
 from adapters.web.hub import Hub
 from adapters.web.limits import Rate
 from adapters.web.pages import Pages
+from adapters.web.render import line_of, message_event, pieces, shown, turn_of
 from adapters.web.routes import Limits, Routes
 from adapters.web.visitors import Visitors
 from bot import (
@@ -55,12 +55,12 @@ class WebAdapter:
         return self._context.name
 
     def pieces(self, outbound: Outbound) -> Sequence[Outbound]:
-        return render.pieces(outbound)
+        return pieces(outbound)
 
     async def send(self, piece: Outbound) -> Sent:
         """Tell the open pages. It cannot fail: who has no page open finds it in the history."""
-        line = render.line_of(piece, self._context.clock.now())
-        self._hub.say(piece.address.chat, render.turn_of(piece.key), render.message_event(line))
+        line = line_of(piece, self._context.clock.now())
+        self._hub.say(piece.address.chat, turn_of(piece.key), message_event(line))
         return Sent(piece.key)
 
     def draft_is_message(self, address: Address) -> bool:
@@ -124,13 +124,13 @@ class WebDraft:
         self._details = details
 
     async def show(self, text: str, activities: Sequence[Activity] = ()) -> None:
-        shown = render.shown(activities, details=self._details)
-        self._hub.show(self._chat, self._growth, text, shown)
+        doings = shown(activities, details=self._details)
+        self._hub.show(self._chat, self._growth, text, doings)
         await self._clock.sleep(PACE)
 
     async def finish(self, piece: Outbound) -> Sent:
-        line = render.line_of(piece, self._clock.now(), self._growth.activities)
-        self._hub.end(self._chat, self._growth, "done", render.message_event(line))
+        line = line_of(piece, self._clock.now(), self._growth.activities)
+        self._hub.end(self._chat, self._growth, "done", message_event(line))
         return Sent(piece.key)
 
     async def abandon(self) -> None:

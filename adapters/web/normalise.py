@@ -43,7 +43,7 @@ def posted(body: bytes) -> Posted | None:
     """Read a body; None where it is not what a page sends."""
     try:
         return msgspec.json.decode(body, type=Posted)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
 
 

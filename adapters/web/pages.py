@@ -1,12 +1,11 @@
 """The chat page's files, kept in memory, with what a browser needs to trust and cache them."""
 
 import hashlib
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
-from adapters.web import squeeze
+from adapters.web.squeeze import SQUEEZED
 from adapters.web.wire import NO_SNIFF, Exchange, Header
 
 KINDS = {
@@ -14,12 +13,6 @@ KINDS = {
     ".html": b"text/html; charset=utf-8",
     ".js": b"text/javascript; charset=utf-8",
     ".svg": b"image/svg+xml",
-}
-
-SQUEEZED: Mapping[str, Callable[[str], str]] = {
-    ".css": squeeze.style,
-    ".html": squeeze.page,
-    ".js": squeeze.script,
 }
 
 POLICY = "; ".join(

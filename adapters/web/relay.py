@@ -100,6 +100,6 @@ def _written(word: Word) -> str:
 def _read(text: str, hear: Callable[[Word], None]) -> None:
     try:
         word = _DECODER.decode(text)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return  # a newer node's form, during an upgrade
     hear(word)

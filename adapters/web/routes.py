@@ -6,11 +6,13 @@ from dataclasses import dataclass
 
 import msgspec
 
-from adapters.web import normalise, render
 from adapters.web.events import Position
 from adapters.web.hub import Hub
 from adapters.web.limits import Rate
+from adapters.web.normalise import Posted, locale_of, may_write, message, posted, stop
+from adapters.web.normalise import Writer as Author
 from adapters.web.pages import ALWAYS_ASK, Pages, give
+from adapters.web.render import STOP, accepted_event, lines_of
 from adapters.web.stream import Writer
 from adapters.web.visitors import Visitor, Visitors
 from adapters.web.wire import Exchange, Give, Header, Scope, Take, TooLarge
@@ -162,7 +164,7 @@ class Routes:
             before=None if before is None else int(before),
             limit=asked,
         )
-        lines = render.lines_of(entries, asked, count, details=self._limits.details)
+        lines = lines_of(entries, asked, count, details=self._limits.details)
         await exchange.json(200, lines, *_cookie(visitor))
 
     async def _events(self, exchange: Exchange) -> None:
@@ -179,15 +181,15 @@ class Routes:
     # ---- writing ---------------------------------------------------------------------------
 
     async def _post(self, exchange: Exchange) -> None:
-        await self._take(exchange, normalise.message)
+        await self._take(exchange, message)
 
     async def _stop(self, exchange: Exchange) -> None:
-        await self._take(exchange, normalise.stop)
+        await self._take(exchange, stop)
 
     async def _take(
         self,
         exchange: Exchange,
-        read: Callable[[normalise.Posted, normalise.Writer], Inbound | None],
+        read: Callable[[Posted, Author], Inbound | None],
     ) -> None:
         if not self._may_write(exchange):
             sentence = "Only this site's own page may write here; server.public_url names it."
@@ -197,7 +199,7 @@ class Routes:
         if kind != "application/json":
             await self._reject(exchange, 415, "content_type", "Send application/json.")
             return
-        post = normalise.posted(await exchange.body(self._context.max_size))
+        post = posted(await exchange.body(self._context.max_size))
         if post is None:
             await self._reject(exchange, 400, "unreadable", "Send JSON: {id, text}.")
             return
@@ -216,15 +218,15 @@ class Routes:
             await self._reject(exchange, 429, "rate", sentence, _retry_after(wait))
             return
         receipt = await self._receive(inbound)
-        if receipt.new and not inbound.event_key.startswith(render.STOP):
+        if receipt.new and not inbound.event_key.startswith(STOP):
             sent_at = inbound.message.sent_at
-            event = render.accepted_event(inbound.event_key, inbound.text, sent_at)
+            event = accepted_event(inbound.event_key, inbound.text, sent_at)
             self._hub.tell(visitor.id, event)
-        id = inbound.event_key.removeprefix(render.STOP)
+        id = inbound.event_key.removeprefix(STOP)
         await exchange.json(202, {"id": id, "new": receipt.new}, *_cookie(visitor))
 
     def _may_write(self, exchange: Exchange) -> bool:
-        return normalise.may_write(
+        return may_write(
             origin=exchange.header(b"origin"),
             site=exchange.header(b"sec-fetch-site"),
             host=exchange.header(b"host") or "",
@@ -232,12 +234,10 @@ class Routes:
             loopback=self._context.loopback,
         )
 
-    def _writer(
-        self, exchange: Exchange, post: normalise.Posted, visitor: Visitor
-    ) -> normalise.Writer:
+    def _writer(self, exchange: Exchange, post: Posted, visitor: Visitor) -> Author:
         accept = exchange.header(b"accept-language") or ""
-        locale = normalise.locale_of(post.lang, accept)
-        return normalise.Writer(self._context.name, visitor.id, locale, self._context.clock.now())
+        locale = locale_of(post.lang, accept)
+        return Author(self._context.name, visitor.id, locale, self._context.clock.now())
 
     # ---- common ----------------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ What stands in quotes, templates and regular expressions stays as it is.
 """
 
 import re
+from collections.abc import Callable, Mapping
 
 # A regular expression begins where a value may begin; elsewhere a slash divides
 _VALUE = r"(?:(?<=[(,=:\[!&|?{};>])|(?<=[(,=:\[!&|?{};>]\x20))"
@@ -44,6 +45,10 @@ def style(text: str) -> str:
 def page(text: str) -> str:
     """HTML without the line breaks between tags."""
     return text.replace(">\n<", "><")
+
+
+SQUEEZED: Mapping[str, Callable[[str], str]] = {".css": style, ".html": page, ".js": script}
+"""How the files of each kind are made smaller; the others are served as they are."""
 
 
 def _mark(found: re.Match[str], kept: list[str]) -> str:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from adapters.wechat import split
 from adapters.wechat.api import Client
 from adapters.wechat.failures import NotPermitted, QuotaUsed, Unfollowed, WindowClosed
 from adapters.wechat.guard import Guard
@@ -12,6 +11,7 @@ from adapters.wechat.probe import Probe
 from adapters.wechat.reception import Reception
 from adapters.wechat.render import message
 from adapters.wechat.settings import Settings
+from adapters.wechat.split import pieces
 from adapters.wechat.webhook import Webhook
 from adapters.wechat.windows import Windows
 from bot import (
@@ -102,7 +102,7 @@ class WeChatAdapter:
         left = self._windows.left(outbound.address.chat)
         if left is not None:
             most = max(1, min(most, left))
-        return split.pieces(outbound, most=most, language=self._settings.language)
+        return pieces(outbound, most=most, language=self._settings.language)
 
     async def send(self, piece: Outbound) -> Sent:
         """A customer-service message.

@@ -250,7 +250,7 @@ def _read(reached: _Reached, kind: type[Answered]) -> Answered:
     try:
         if 200 <= reached.status < 300:
             return msgspec.json.decode(reached.body, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise Ambiguous(f"HTTP {reached.status} and no answer that can be read") from None
     if reached.status in (429, 503):
         raise Transient(f"HTTP {reached.status}")
@@ -262,7 +262,7 @@ def _code_of(reached: _Reached) -> int:
         return 0
     try:
         return msgspec.json.decode(reached.body, type=_Answer).errcode
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return 0
 
 

@@ -4,7 +4,17 @@ from urllib.parse import urlencode
 
 import aiohttp
 
-from adapters.wechat import advice
+from adapters.wechat.advice import (
+    REMARKS,
+    Place,
+    of_address,
+    of_clock,
+    of_no_permission,
+    of_no_url,
+    of_rejected,
+    of_silence,
+    of_unreachable,
+)
 from adapters.wechat.api import Client
 from adapters.wechat.crypto import Signer
 from adapters.wechat.failures import Misconfigured
@@ -40,7 +50,7 @@ class Probe:
         self._guard = guard
         self._webhook = webhook
         self._permission = permission
-        self._place = advice.Place(context.name, context.public_url)
+        self._place = Place(context.name, context.public_url)
 
     async def run(self) -> Health:
         """For `check`, `/status` and metrics alike."""
@@ -49,7 +59,7 @@ class Probe:
         except Misconfigured as error:
             return self._health(error.advice, ok=False)
         except (Transient, Permanent, Ambiguous, Held) as error:
-            return self._health(advice.of_unreachable(error, self._place), ok=False)
+            return self._health(of_unreachable(error, self._place), ok=False)
         self._permission.found(allowed=may_send)
         problem = (
             self._clock_problem() or self._service_problem(may_send) or await self._call_problem()
@@ -60,18 +70,18 @@ class Probe:
 
     def _clock_problem(self) -> Said | None:
         skew = self._client.skew
-        return None if skew is None or abs(skew) <= _SKEW else advice.of_clock(skew, FRESH)
+        return None if skew is None or abs(skew) <= _SKEW else of_clock(skew, FRESH)
 
     async def _call_problem(self) -> Said | None:
         """What keeps the platform's calls out, by what has come since the start."""
         if self._context.public_url is None:
-            return advice.of_no_url(self._place)
+            return of_no_url(self._place)
         if self._webhook.called:
             return None
         for why in _TURNED_AWAY:
             if self._webhook.rejected[why]:
-                return advice.of_rejected(why, self._place)
-        return None if await self._reaches_itself() else advice.of_address(self._place)
+                return of_rejected(why, self._place)
+        return None if await self._reaches_itself() else of_address(self._place)
 
     async def _reaches_itself(self) -> bool:
         """Call our own address as the platform does when it verifies it."""
@@ -97,16 +107,16 @@ class Probe:
     def _service_problem(self, may_send: bool) -> Said | None:  # noqa: FBT001  # the one fact it is about
         if may_send or self._settings.customer_service is not True:
             return None
-        return advice.of_no_permission(self._place)
+        return of_no_permission(self._place)
 
     def _remarks(self, *, may_send: bool) -> Said:
-        mode = advice.REMARKS["plaintext" if self._settings.allow_plaintext else "safe"]
+        mode = REMARKS["plaintext" if self._settings.allow_plaintext else "safe"]
         app_id = self._settings.app_id
         remarks = [Said(f"{app_id} in {mode.en}", f"{app_id}，{mode.zh}")]
         if not may_send:
-            remarks.append(advice.REMARKS["no permission"])
+            remarks.append(REMARKS["no permission"])
         if not self._webhook.called:
-            remarks.append(advice.of_silence(self._place))
+            remarks.append(of_silence(self._place))
         return Said("; ".join(r.en for r in remarks), "；".join(r.zh for r in remarks))
 
     def _health(self, said: Said, *, ok: bool) -> Health:

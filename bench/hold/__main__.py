@@ -78,6 +78,9 @@ def main() -> int:
     """Read the command line and measure; 1 when something was lost or came twice."""
     asked = _parser().parse_args()
     chosen = list(rows(asked.only))
+    if not chosen:
+        print("no row has these words in its name; --list names them all")
+        return 1
     if asked.list:
         print(*(row.name for row in chosen), sep="\n")
         return 0

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import aiohttp
@@ -16,6 +16,9 @@ from bench.readings import resident_mb
 IN_FLIGHT = 50
 FULL = 1500
 """Messages that show what full load is."""
+CHATS = 100
+"""So few that the windows of all are full after the first part of the time: at thirty messages a
+second, 500 of them went on filling for the whole half hour, which looked like a leak."""
 SLICES = 6
 """The first of so many parts of the time is for what is kept on purpose: windows, connections."""
 GROWTH = 10.0
@@ -39,7 +42,8 @@ class Held:
 async def measure(house: House, row: Row, sizes: Sizes) -> list[Figure]:
     """Lines of the log are left out below warnings: the driver would keep them all."""
     server = await house.server_of(row)
-    async with house.nodes(row, log="warning") as nodes, house.people(nodes, sizes) as people:
+    few = replace(sizes, chats=CHATS)
+    async with house.nodes(row, log="warning") as nodes, house.people(nodes, few) as people:
         full = await people.in_flight(IN_FLIGHT, max(200, int(FULL * min(1, sizes.soak_minutes))))
         seconds = sizes.soak_minutes * 60 / SLICES
         first = await _held(nodes, server)

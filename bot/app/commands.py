@@ -13,9 +13,14 @@ from bot.domain.sentences import Said
 from bot.errors import ConfigError
 from bot.ports import Health, Store
 from bot.store.memory import MemoryStore
+from bot.store.migrate import NoTables
 
 _READABLE = Said("it can be read", "可以读取")
 _NOT_YET = Said("it is made at the first start", "首次启动时创建")
+_NO_TABLES = Said(
+    "its tables are not there yet; `parley serve` makes them",
+    "还没有数据表，首次运行 `parley serve` 时创建",
+)
 
 __all__ = ["control_path", "open_store", "open_tools", "probe"]
 
@@ -50,6 +55,9 @@ async def probe(loaded: Loaded) -> list[Health]:
         else:
             try:
                 store = await stack.enter_async_context(open_store(loaded, read=True))
+            except NoTables:
+                database = Health("database", ok=True, detail=_NO_TABLES.to(locale))
+                store = MemoryStore(clock)
             except ConfigError as error:
                 return [Health("database", ok=False, detail=str(error))]
         app = await stack.enter_async_context(built(loaded, store, told, clock))

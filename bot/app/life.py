@@ -18,6 +18,7 @@ from bot.clock import SystemClock, steady
 from bot.configload import Loaded
 from bot.engine.listening import keep_listening
 from bot.engine.runner import LeaseLost
+from bot.errors import ConfigError
 from bot.faults import point_of, standing_still
 from bot.pages import Pages, Sources
 from bot.ports import Listens, Order, Serves
@@ -131,12 +132,19 @@ async def _live(app: App, readiness: Readiness) -> int:
         if working.done():
             return _verdict(working)
         readiness.drain()
-        await app.engine.runner.drain(app.loaded.settings.server.grace)
+        await _drain(app)
         return 0
     finally:
         for task in (stopping, working):
             task.cancel()
         await asyncio.wait({stopping, working})
+
+
+async def _drain(app: App) -> None:
+    runner, telemetry = app.engine.runner, app.telemetry
+    telemetry.draining(running=runner.running)
+    await runner.drain(app.loaded.settings.server.grace)
+    telemetry.drained(left=runner.running)
 
 
 def _verdict(working: "asyncio.Task[None]") -> int:
@@ -145,8 +153,17 @@ def _verdict(working: "asyncio.Task[None]") -> int:
         sys.stderr.write(f"parley: {error}; this process stops\n")
         return 1
     if error is not None:
-        raise error
+        raise _wrong_setting(error) or error
     return 0
+
+
+def _wrong_setting(error: BaseException) -> BaseException | None:
+    """What the operator can mend, among all that went wrong at once."""
+    found = error.subgroup(ConfigError) if isinstance(error, BaseExceptionGroup) else None
+    first: BaseException | None = found
+    while isinstance(first, BaseExceptionGroup):
+        first = first.exceptions[0]
+    return first
 
 
 async def _work(app: App, stop: asyncio.Event) -> None:

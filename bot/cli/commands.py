@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,7 +18,10 @@ from bot.cli.options import Config, Tenant, Yes, load_config, tell
 from bot.cli.outbox import outbox
 from bot.cli.slack import slack
 from bot.cli.words import locale, spoken, words, words_in
-from bot.errors import ConfigError, ParleyError
+from bot.errors import ConfigError, ParleyError, Permanent
+
+if TYPE_CHECKING:
+    from bot.domain.address import Address
 
 UNSURE = 10
 """Calls of unknown outcome that `parley status` names."""
@@ -154,6 +157,7 @@ def status(config: Config = None) -> None:
     """Tell what runs and what waits."""
     loaded = load_config(config)
     from bot.app import open_store
+    from bot.app.stores import database_file
     from bot.cli.reach import is_new, server_of
     from bot.cli.rows import unsure_lines
     from bot.cli.show import store_lines
@@ -161,7 +165,8 @@ def status(config: Config = None) -> None:
 
     async def look() -> None:
         server = await server_of(loaded)
-        typer.echo(words("runs", pid=server.note.pid) if server else words("runs_not"))
+        unseen = "runs_unseen" if database_file(loaded.settings.database) is None else "runs_not"
+        typer.echo(words("runs", pid=server.note.pid) if server else words(unseen))
         typer.echo(words("database", url=mask(loaded.settings.database.url)))
         if is_new(loaded):
             typer.echo(words("no_database"))
@@ -184,10 +189,10 @@ def history(
     loaded = load_config(config)
     from bot.app import open_store
     from bot.cli.show import entry_lines
-    from bot.orders import read_address
+
+    person = str(_read(sender, "bad_sender"))
 
     async def look() -> None:
-        person = str(read_address(sender))
         async with open_store(loaded, read=True) as store:
             entries = await store.said_by(tenant, person, limit)
         tell(entry_lines(entries) if entries else [words("nothing_said", sender=sender)])
@@ -202,9 +207,8 @@ def erase(
     """Delete a conversation."""
     loaded = load_config(config)
     from bot.cli.reach import done, forget_recall, orders_to
-    from bot.orders import read_address
 
-    place = read_address(address)
+    place = _read(address, "bad_address")
     if not yes and not typer.confirm(words("erase_sure", address=place)):
         typer.echo(words("kept"))
         raise typer.Exit(1)
@@ -220,6 +224,15 @@ def erase(
 
 
 # ---- shared ----------------------------------------------------------------------------------
+
+
+def _read(text: str, sentence: str) -> "Address":
+    from bot.domain.address import Address
+
+    try:
+        return Address.parse(text)
+    except ValueError:
+        raise Permanent(words(sentence, text=text)) from None
 
 
 def _ask(question: str, *, default: str = "", secret: bool = False) -> str:

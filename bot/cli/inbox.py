@@ -8,7 +8,20 @@ from typing import TYPE_CHECKING
 import typer
 
 from bot.cli.options import Config, load_config, tell
-from bot.cli.ordering import MOST, Every, Ids, SomeIds, States, WithText, named, order_each
+from bot.cli.ordering import (
+    EVERY,
+    MOST,
+    Every,
+    Ids,
+    Limit,
+    SomeIds,
+    States,
+    WithText,
+    named,
+    order_each,
+    read_states,
+    tell_rows,
+)
 from bot.cli.words import words
 from bot.errors import Permanent
 
@@ -20,13 +33,13 @@ inbox = typer.Typer(help=words("about_inbox"), no_args_is_help=True, rich_markup
 
 
 @inbox.command("list", help=words("about_inbox_list"))
-def inbox_list(config: Config = None, state: States = None) -> None:
+def inbox_list(config: Config = None, state: States = None, limit: Limit = MOST) -> None:
     """List what is not done."""
     from bot.cli.rows import inbox_lines
     from bot.clock import SystemClock
 
-    rows = _undone(load_config(config), state)
-    tell(inbox_lines(rows, SystemClock().now()) if rows else [words("inbox_empty")])
+    rows = _undone(load_config(config), state, limit + 1)
+    tell_rows(inbox_lines(rows, SystemClock().now()), limit, empty=words("inbox_empty"))
 
 
 @inbox.command("show", help=words("about_inbox_show"))
@@ -59,18 +72,17 @@ def inbox_drop(ids: SomeIds, config: Config = None) -> None:
     order_each(load_config(config), "inbox.drop", names, ("dropped", "message_not_there"))
 
 
-def _undone(loaded: "Loaded", states: Sequence[str] | None = None) -> "Sequence[InboxRow]":
+def _undone(
+    loaded: "Loaded", states: Sequence[str] | None = None, limit: int = EVERY
+) -> "Sequence[InboxRow]":
     from bot.app import open_store
     from bot.domain.records import InboxState
 
-    known = [state.value for state in InboxState]
-    if unknown := set(states or ()) - set(known):
-        raise Permanent(f"--state {min(unknown)}: {', '.join(known)}")
+    wanted = [InboxState(state) for state in read_states(states, list(InboxState))]
 
     async def look() -> "Sequence[InboxRow]":
         async with open_store(loaded, read=True) as store:
-            wanted = [InboxState(state) for state in states or known]
-            return await store.inbox_rows(wanted, MOST)
+            return await store.inbox_rows(wanted, limit)
 
     return asyncio.run(look())
 

@@ -2,7 +2,7 @@
 # ruff: noqa: PLC0415  # what a command needs is imported when it runs: `--help` stays quick
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,12 +14,16 @@ if TYPE_CHECKING:
     from bot.configload import Loaded
 
 MOST = 1000
-"""Rows of a list."""
+"""Rows of a list, where nothing else is asked for."""
+
+EVERY = 1_000_000
+"""Rows among which one is looked for, or that are all meant."""
 
 Ids = Annotated[list[str] | None, typer.Argument(metavar="ID...")]
 SomeIds = Annotated[list[str], typer.Argument(metavar="ID...")]
 States = Annotated[list[str] | None, typer.Option("--state", help=words("about_state"))]
 Every = Annotated[bool, typer.Option("--all", help=words("about_all"))]
+Limit = Annotated[int, typer.Option("--limit", min=1, help=words("about_rows"))]
 WithText = Annotated[bool, typer.Option("--text", help=words("about_text"))]
 
 
@@ -30,6 +34,9 @@ def order_each(
     sentences: tuple[str, str],
 ) -> None:
     """Give it for each row, by the name that the operator knows; tell what came of each."""
+    if not rows:
+        typer.echo(words("none_given_up"))
+        raise typer.Exit
     from bot.cli.reach import done, orders_to
 
     async def order() -> list[bool]:
@@ -39,6 +46,27 @@ def order_each(
     found = asyncio.run(order())
     tell(words(sentences[not there], id=id) for id, there in zip(rows, found, strict=True))
     raise typer.Exit(int(not all(found)))
+
+
+def tell_rows(lines: Iterable[str], limit: int, *, empty: str) -> None:
+    """Print a line for each row, and whether there are more; one row more than `limit` was read."""
+    told = list(lines)
+    tell(told[:limit] or [empty])
+    if len(told) > limit:
+        typer.echo(words("more_rows", limit=2 * limit))
+
+
+def read_states(asked: Sequence[str] | None, known: Sequence[str]) -> Sequence[str]:
+    """The states that an operator names, or all.
+
+    Raises:
+        Permanent: there is no such state.
+    """
+    from bot.errors import Permanent
+
+    if unknown := set(asked or ()) - set(known):
+        raise Permanent(words("bad_state", state=min(unknown), known=", ".join(known)))
+    return asked or known
 
 
 def named(ids: Sequence[str] | None, every: Sequence[str] | None) -> Sequence[str]:

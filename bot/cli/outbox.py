@@ -8,7 +8,20 @@ from typing import TYPE_CHECKING
 import typer
 
 from bot.cli.options import Config, load_config, tell
-from bot.cli.ordering import MOST, Every, Ids, SomeIds, States, WithText, named, order_each
+from bot.cli.ordering import (
+    EVERY,
+    MOST,
+    Every,
+    Ids,
+    Limit,
+    SomeIds,
+    States,
+    WithText,
+    named,
+    order_each,
+    read_states,
+    tell_rows,
+)
 from bot.cli.words import words
 from bot.errors import Permanent
 
@@ -20,13 +33,13 @@ outbox = typer.Typer(help=words("about_outbox"), no_args_is_help=True, rich_mark
 
 
 @outbox.command("list", help=words("about_outbox_list"))
-def outbox_list(config: Config = None, state: States = None) -> None:
+def outbox_list(config: Config = None, state: States = None, limit: Limit = MOST) -> None:
     """List what has not been sent."""
     from bot.cli.rows import outbox_lines
     from bot.clock import SystemClock
 
-    rows = _unsent(load_config(config), state)
-    tell(outbox_lines(rows, SystemClock().now()) if rows else [words("outbox_empty")])
+    rows = _unsent(load_config(config), state, limit + 1)
+    tell_rows(outbox_lines(rows, SystemClock().now()), limit, empty=words("outbox_empty"))
 
 
 @outbox.command("show", help=words("about_outbox_show"))
@@ -61,23 +74,25 @@ def outbox_drop(ids: SomeIds, config: Config = None) -> None:
     order_each(load_config(config), "outbox.drop", names, ("dropped", "not_dropped"))
 
 
-def _unsent(loaded: "Loaded", states: Sequence[str] | None = None) -> "Sequence[OutboxRow]":
+def _unsent(
+    loaded: "Loaded", states: Sequence[str] | None = None, limit: int = EVERY
+) -> "Sequence[OutboxRow]":
     from bot.app import open_store
     from bot.cli.rows import REASONS, outbox_state
     from bot.domain.records import OutboxState
 
     known = [state.value for state in OutboxState if state is not OutboxState.SENT]
-    if unknown := set(states or ()) - {*known, *REASONS}:
-        raise Permanent(f"--state {min(unknown)}: {', '.join((*known, *REASONS))}")
+    asked = read_states(states, [*known, *REASONS])
     # An expired answer is a dead letter; "dead" names all of these.
-    wanted = {"dead" if state in REASONS else state for state in states or known}
+    wanted = {"dead" if state in REASONS else state for state in asked}
+    most = EVERY if set(asked) & set(REASONS) else limit
 
     async def look() -> "Sequence[OutboxRow]":
         async with open_store(loaded, read=True) as store:
-            return await store.outbox_rows([OutboxState(state) for state in wanted], MOST)
+            return await store.outbox_rows([OutboxState(state) for state in wanted], most)
 
     rows = asyncio.run(look())
-    return [row for row in rows if {row.state.value, outbox_state(row)} & set(states or known)]
+    return [row for row in rows if {row.state.value, outbox_state(row)} & set(asked)]
 
 
 def _read_id(id: str) -> dict[str, object]:

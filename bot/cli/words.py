@@ -32,13 +32,34 @@ _CATALOGUE: Mapping[str, tuple[str, str]] = {
         "把数据库升级到当前版本的结构。",
     ),
     "about_history": (
-        "Show what one person said and was told (SENDER: platform:account:id).",
-        "显示某人说过和得到的内容(SENDER:platform:account:id)。",
+        "Show what a person said and was told (platform:account:id).",
+        "显示某人说过和得到的内容（platform:account:id）。",
     ),
     "about_limit": ("The newest entries, at most.", "最多显示最近多少条。"),
+    "about_rows": ("The oldest rows, at most.", "最多列出最早的多少条。"),
+    "more_rows": (
+        "… and more: --limit {limit} shows twice as many.",
+        "……还有更多：--limit {limit} 可显示两倍的条数。",
+    ),
+    "bad_state": (
+        "--state {state}: there is no such state; write one of {known}",
+        "--state {state}：没有这种状态，可用的有 {known}",
+    ),
+    "bad_sender": (
+        "{text}: a person has the form platform:account:id, like telegram:BOT:SENDER",
+        "{text}：人的形式是 platform:account:id，例如 telegram:BOT:SENDER",
+    ),
+    "bad_address": (
+        "{text}: an address has the form platform:account:chat or …:chat:thread",
+        "{text}：地址的形式是 platform:account:chat 或 …:chat:thread",
+    ),
+    "none_given_up": (
+        "Nothing was given up: there is nothing to retry.",
+        "没有已放弃的，无需重试。",
+    ),
     "about_erase": (
         "Delete a conversation for good (ADDRESS: platform:account:chat).",
-        "永久删除一个对话(ADDRESS:platform:account:chat)。",
+        "永久删除一个对话（ADDRESS：platform:account:chat）。",
     ),
     "about_yes": ("Do not ask.", "不再询问，直接执行。"),
     "about_status": (
@@ -59,7 +80,7 @@ _CATALOGUE: Mapping[str, tuple[str, str]] = {
         "List them: those that wait, and those that three crashes were the end of.",
         "列出它们：等待中的，以及连续三次崩溃后放弃的。",
     ),
-    "about_inbox_show": ("Show one (ID as in the list).", "显示一条(ID 见列表)。"),
+    "about_inbox_show": ("Show one (ID as in the list).", "显示一条（ID 见列表）。"),
     "about_inbox_retry": (
         "Have one that was given up answered after all; look at a waiting one now.",
         "重新处理已放弃的消息；立即查看等待中的消息。",
@@ -69,7 +90,7 @@ _CATALOGUE: Mapping[str, tuple[str, str]] = {
     "about_outbox": ("Answers that have not been sent.", "尚未发送的回答。"),
     "about_outbox_list": ("List them, dead letters included.", "列出它们，包括已放弃的。"),
     "about_state": ("Only this state; may be repeated.", "只列出这种状态，可重复使用。"),
-    "about_outbox_show": ("Show one (ID as in the list).", "显示一条(ID 见列表)。"),
+    "about_outbox_show": ("Show one (ID as in the list).", "显示一条（ID 见列表）。"),
     "about_outbox_retry": ("Send dead or held ones again.", "重新发送已放弃或被搁置的。"),
     "about_all": ("Every dead letter.", "所有已放弃的。"),
     "about_outbox_drop": ("Delete one without sending it.", "不发送，直接删除一条。"),
@@ -147,14 +168,18 @@ _CATALOGUE: Mapping[str, tuple[str, str]] = {
     "because": ("because: {why}", "原因：{why}"),
     "unsure_calls": (
         "calls of which nobody knows whether they were done (when, function, turn, key):",
-        "无法确定是否已执行的调用(时间、函数、轮次、键)：",
+        "无法确定是否已执行的调用（时间、函数、轮次、键）：",
     ),
     "no_database": (
         "There is no database yet; parley serve makes it.",
         "还没有数据库；parley serve 会创建它。",
     ),
-    "runs": ("server: running (process {pid})", "服务：正在运行(进程 {pid})"),
+    "runs": ("server: running (process {pid})", "服务：正在运行（进程 {pid}）"),
     "runs_not": ("server: not running on this database", "服务：没有在这个数据库上运行"),
+    "runs_unseen": (
+        "servers: not to be seen from here on PostgreSQL; each tells of itself at its /status",
+        "服务：使用 PostgreSQL 时从这里看不到，请查看每台服务自己的 /status",
+    ),
     "database": ("database: {url}", "数据库：{url}"),
     "waiting": (
         "messages waiting: {waiting}, given up: {dead}",
@@ -170,7 +195,7 @@ _CATALOGUE: Mapping[str, tuple[str, str]] = {
     "engine_ended": (
         "The engine of this chat has stopped ({why}). What it had accepted is kept; "
         "start parley chat again to go on.",
-        "对话引擎已停止({why})。已接收的消息都已保存；请重新运行 parley chat 继续。",
+        "对话引擎已停止（{why}）。已接收的消息都已保存；请重新运行 parley chat 继续。",
     ),
     "everyone": ("everyone", "所有人"),
     "no_audience": ("nobody", "无"),

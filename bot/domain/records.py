@@ -57,11 +57,15 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """The right to run a lane: every write of its holder carries the fence."""
+    """The right to run a lane: every write of its holder carries the fence.
+
+    `before` is the fence of the claim that it follows: nobody has held the lane between the two.
+    """
 
     conversation: ConversationId
     node: Node
     fence: int
+    before: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from bot.domain.records import Accepted, OutboxRow, Placement, Refusal, Waiting
 from bot.engine.bells import Bells
 from bot.engine.commands import Command, command_of
 from bot.engine.lately import Refusals
+from bot.engine.moments import rest
 from bot.errors import Ambiguous, Held, Transient
 from bot.policy.welcome import Welcome, welcome
 from bot.ports import Clock, Inbox, Observer, Receipt, Slots
@@ -186,12 +187,13 @@ class Stored:
                 if row is not None:
                     self._taken.append(row)
                     return self._door.said(row, self._adapter)
-                rest = until - self._door.clock.monotonic()
-                if settled or rest <= 0:
+                left = until - self._door.clock.monotonic()
+                if settled or left <= 0:
                     if not self._taken:
                         await self._close(slot)
                     return None
-                await self._rest(bell, min(LOOK_EVERY, rest))
+                # A turn ends here, or it is time to look whether one ended on another node.
+                await rest(self._door.clock, min(LOOK_EVERY, left), bell)
 
     async def _look(self, slot: int) -> tuple[OutboxRow | None, bool]:
         """A piece for this request, and whether nothing more can come."""
@@ -199,16 +201,6 @@ class Stored:
         # Asked before the look: what is written in between is found by it.
         settled = await slots.settled(conversation, self._accepted.inbound, slot)
         return await slots.take_for_slot(conversation, slot, self._closes), settled
-
-    async def _rest(self, bell: asyncio.Event, seconds: float) -> None:
-        """Until a turn ends here, or it is time to look whether one ended on another node."""
-        sleeping = asyncio.ensure_future(self._door.clock.sleep(seconds))
-        ringing = asyncio.ensure_future(bell.wait())
-        try:
-            await asyncio.wait([sleeping, ringing], return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            sleeping.cancel()
-            ringing.cancel()
 
     async def replied(self, outcome: Sent | Ambiguous | Held) -> None:
         """Write down what became of the oldest piece handed out; after the last, close the slot."""

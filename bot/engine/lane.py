@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bot.domain.message import Inbound
 from bot.domain.records import Claim, Head, Waiting
 from bot.engine.delivering import NEVER, Delivering
+from bot.engine.moments import either
 from bot.engine.outbox import Delivery
 from bot.engine.parts import Parts
 from bot.engine.stopping import Stops
@@ -16,7 +18,7 @@ from bot.engine.taking import (
     resumed,
     rows_of_turn,
 )
-from bot.engine.working import MOST_RUNS, Working, either
+from bot.engine.working import MOST_RUNS, Working
 from bot.errors import Fenced, Transient
 
 RETRY_PAUSE = 1.0
@@ -78,7 +80,11 @@ class Lane:
     # ---- the loop ----------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Until the lane is given back or has another holder."""
+        """Until the lane is given back or has another holder.
+
+        Raises:
+            Transient: it could not be given back.
+        """
         failures = 0
         while True:
             try:
@@ -89,6 +95,8 @@ class Lane:
                     self.parked = True
                     return  # another node has it now: silence is the promise
                 self._parts.observer.failed(place="lane", error=found[0])
+                if _is_cancelled():
+                    return  # whatever went wrong beside it: this lane is not to go on
                 # While the database is away what is stored is safe, and the lane is still ours.
                 self._excused = all(isinstance(one, Transient) for one in found)
                 failures = failures if self._excused else failures + 1
@@ -100,11 +108,14 @@ class Lane:
             await self._parts.clock.sleep(RETRY_PAUSE * 2.0 ** max(0, failures - 1))
 
     async def _break_off(self) -> None:
-        """Not even the apology could be written: rest, so that nobody spins, and try again."""
-        try:
+        """Not even the apology could be written: rest, so that nobody spins, and try again.
+
+        Raises:
+            Transient: not even that; this node may hold the lane, and does not run it any more.
+        """
+        self.parked = True
+        with suppress(Fenced):
             await self._park(BROKEN)
-        except (Fenced, Transient):
-            self.parked = True  # the lease decides
 
     async def _hold(self) -> None:
         head = await self._look()
@@ -191,6 +202,8 @@ class Lane:
     async def _give_back(self, delivery: Delivery) -> Head | None:
         self._arrived.clear()
         due = await delivery.drain()
+        if delivery.stale:
+            return await self._again(delivery)
         now = self._parts.clock.now()
         if due is not None and (due - now).total_seconds() < NEAR:
             await self._parts.clock.sleep(max((due - now).total_seconds(), 0.05))
@@ -200,6 +213,11 @@ class Lane:
             self.parked = wake_at is not None
             return None
         return await self._again(delivery)
+
+
+def _is_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _leaves(error: Exception) -> Iterator[Exception]:

@@ -3,6 +3,7 @@
 import asyncio
 import random
 
+from bot.engine.moments import rest
 from bot.ports import Clock, Hints, ListenerRows, Listens, Observer, Receive
 
 FIRST_PAUSE = 1.0
@@ -65,10 +66,4 @@ class PatientListeners:
             return
         # Whoever is busy rings often, and hardly ever about this.
         await self._clock.sleep(LOOK_LEAST)
-        sleeping = asyncio.ensure_future(self._clock.sleep(max(known - LOOK_LEAST, 0.0)))
-        ringing = asyncio.ensure_future(self._bell.wait())
-        try:
-            await asyncio.wait([sleeping, ringing], return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            sleeping.cancel()
-            ringing.cancel()
+        await rest(self._clock, known - LOOK_LEAST, self._bell)

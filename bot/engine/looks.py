@@ -3,6 +3,7 @@
 import asyncio
 import random
 
+from bot.engine.moments import rest
 from bot.errors import Transient
 from bot.ports import Clock, Lanes
 
@@ -49,13 +50,7 @@ class Looks:
         if seconds is None:
             await self._bell.wait()
             return
-        sleeping = asyncio.ensure_future(self._clock.sleep(max(seconds, SHORTEST)))
-        ringing = asyncio.ensure_future(self._bell.wait())
-        try:
-            await asyncio.wait([sleeping, ringing], return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            sleeping.cancel()
-            ringing.cancel()
+        await rest(self._clock, max(seconds, SHORTEST), self._bell)
 
     async def _ask(self) -> None:
         try:

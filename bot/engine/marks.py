@@ -58,9 +58,8 @@ class Marks:
         mark = self._marks.get(_name(row))
         if mark is None:
             return Wire.UNKNOWN
-        # Every claim raises the fence: one that lies between was another process's, which may
-        # have sent the piece and died.
-        is_ours = claim.fence - mark.fence in (0, 1)
+        # A claim that lies between was another process's, which may have sent the piece and died.
+        is_ours = mark.fence in (claim.fence, claim.before)
         if not is_ours or (mark.attempts, mark.repeats) != (row.attempts, row.repeats):
             del self._marks[_name(row)]
             return Wire.UNKNOWN

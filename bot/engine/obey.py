@@ -47,7 +47,8 @@ class Obeying:
     async def _forget(self, row: Waiting, head: Head, session: Session) -> tuple[str, Session]:
         sender = row.inbound.sender
         direct = head.conversation.direct
-        await self._parts.erasure.forget(self._claim, None if direct else sender)
+        whose = None if direct else sender
+        await self._parts.erasure.forget(self._claim, whose, order=row.id)
         if not direct:
             return self._say("forgotten_yours"), session
         return self._say("forgotten"), await self._next(row, head, Ending.FORGOTTEN)

@@ -15,13 +15,18 @@ from bot.engine.looking import CannotTellError, look
 from bot.engine.marks import Wire
 from bot.engine.persisting import persist
 from bot.engine.unsent import Unsent
-from bot.errors import Ambiguous, Held, Permanent, Transient
+from bot.errors import Ambiguous, Gone, Held, Permanent, Transient
 from bot.ports import Draft, Drafts, Finds
 
 __all__ = ["NEVER", "AmbiguousPolicy", "Delivering", "Delivery"]
 
+LOOK_AGAIN = timedelta(seconds=1)
+
 SEND_LIMIT = 60.0
 """Seconds; adapters have their own, shorter limits. This one keeps a lane from hanging."""
+
+LAST_WORD = 1.0
+"""Seconds that the end of a lane waits for what is on the wire."""
 
 
 class Delivery:
@@ -45,6 +50,8 @@ class Delivery:
         self._left = asyncio.Event()
         self._unsent = Unsent(shared, claim, conversation)
         self._new: set[tuple[TurnId, int]] = set()
+        self.stale = False
+        """The first row is not as it was when the head was read: only the next look helps."""
         if not self._rows:
             self._left.set()
 
@@ -76,6 +83,7 @@ class Delivery:
             self._conversation = conversation
             self._unsent = Unsent(self._shared, self._claim, conversation)
         self._rows = deque(rows)
+        self.stale = False
         self._parked_until = parked_until
         if self._rows:
             self._left.clear()
@@ -114,6 +122,9 @@ class Delivery:
             row = self._rows[0]
             if self._parked_until is not None and self._parked_until > now:
                 return self._parked_until
+            if self.stale:
+                # What became of it may be in the way of what stands behind it.
+                return now + LOOK_AGAIN
             if row.due_at > now:
                 return row.due_at
             await self._deliver(row, now)
@@ -137,7 +148,11 @@ class Delivery:
             await self._bury(row, "expired")
             return
         if row.state is not OutboxState.SENDING:
-            row = await shared.outbox.take(self._claim, row)
+            try:
+                row = await shared.outbox.take(self._claim, row)
+            except Gone:
+                self.stale = True
+                return
         shared.marks.touches(row)
         started = shared.clock.monotonic()
         sent = await self._try(row, held=held)
@@ -192,9 +207,12 @@ class Delivery:
 
     async def _try(self, row: OutboxRow, *, held: bool) -> Sent | None:
         """Touch the wire; None when it did not leave and its row says what comes next."""
+        sending = asyncio.ensure_future(self._send_in_time(row))
         try:
-            async with asyncio.timeout(SEND_LIMIT):
-                return await self._send(row)
+            return await asyncio.shield(sending)
+        except asyncio.CancelledError:
+            await self._last_word(row, sending)
+            raise
         except (TimeoutError, Ambiguous) as error:
             reason = type(error).__name__
             if row.draft is not None:
@@ -221,6 +239,23 @@ class Delivery:
     def _still_unsent(self, row: OutboxRow) -> None:
         """The platform said so, and it is known here even if it cannot be written down now."""
         self._shared.marks.will_mark(self._claim, row)
+
+    async def _last_word(self, row: OutboxRow, sending: asyncio.Task[Sent]) -> None:
+        """Whoever ends a lane waits a moment for its send: cut off, it would be in doubt."""
+        try:
+            await asyncio.wait([sending], timeout=LAST_WORD)
+        finally:
+            sending.cancel()
+        if not sending.done() or sending.cancelled():
+            return
+        if (error := sending.exception()) is None:
+            self._shared.marks.has_left(self._claim, row, sending.result())
+        elif isinstance(error, (Held, Transient, Permanent)):
+            self._still_unsent(row)
+
+    async def _send_in_time(self, row: OutboxRow) -> Sent:
+        async with asyncio.timeout(SEND_LIMIT):
+            return await self._send(row)
 
     async def _send(self, row: OutboxRow) -> Sent:
         adapter = self._shared.adapters.get(self._conversation.adapter)

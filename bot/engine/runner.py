@@ -9,6 +9,7 @@ from bot.domain.message import Inbound
 from bot.domain.records import Claim, Node, Waiting
 from bot.engine.lane import Lane
 from bot.engine.looks import POLL, Looks
+from bot.engine.lostclaims import LostClaims
 from bot.errors import Transient
 from bot.ports import Clock, Hints, Observer
 from bot.ports import Lanes as LanesPort
@@ -26,6 +27,12 @@ that has stood still himself."""
 
 class LeaseLost(Exception):
     """Another process runs under this node's name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"another process runs under this one's node name, {name}; "
+            "give each server a `server.node` of its own"
+        )
 
 
 class Runner:
@@ -57,6 +64,7 @@ class Runner:
         self._held: dict[ConversationId, Lane] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._looks = Looks(lanes, clock, polls=polls)
+        self._lost_claims = LostClaims(lanes, clock)
         self._idle = asyncio.Event()
         self._idle.set()
         self._draining = False
@@ -213,7 +221,7 @@ class Runner:
                 await self._clock.sleep(POLL)
                 continue
             if node is None:
-                raise LeaseLost("another process runs under the name of this one")
+                raise LeaseLost(self._name)
             self._node = node
             self._leased(began)
             self._between = False
@@ -250,8 +258,10 @@ class Runner:
     async def _take(self, group: asyncio.TaskGroup, room: int) -> int:
         node = self.node
         try:
+            await self._lost_claims.let_go(node, self._held)
             claims = await self._lanes.claim(node, room)
         except Transient as error:
+            self._lost_claims.lost()
             self._observer.failed(place="claim", error=error)
             await self._clock.sleep(POLL)
             return 0
@@ -273,6 +283,7 @@ class Runner:
         try:
             await lane.run()
         except Exception as error:  # the lane around a turn: one conversation's, not the node's
+            self._lost_claims.lost()
             self._observer.failed(place="lane", error=error)
         finally:
             conversation = lane.claim.conversation

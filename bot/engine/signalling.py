@@ -5,50 +5,31 @@ came too late is answered in its turn, and a page that missed something reads th
 """
 
 import asyncio
-import json
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from bot.domain.address import Address
-from bot.domain.conversation import ConversationId
-from bot.domain.records import NewSignal, Signal, SignalKind
-from bot.engine.watching import GONE, LIVELY, STILL, Place, Watching
+from bot.domain.records import NewSignal, SignalKind
+from bot.engine.hearing import AFTER_FAILURE, LIMIT, Hearing, Obey, signed
+from bot.engine.moments import Waiters, done, moment, rest
+from bot.engine.watching import LIVELY, STILL, Place, Watching
 from bot.errors import Permanent, Transient
 from bot.ports import Clock, Elsewhere, Observer, Signals
 
 PACE = 0.2
 """Seconds between two texts of one answer: five a second, the newest only."""
 
-LOOK_LIVELY, LOOK_BUSY, LOOK_WATCHING, LOOK_IDLE = 0.2, 0.5, 1.0, 2.0
-"""Seconds between looks that nobody rang for: while something grows elsewhere that is watched
-here; while turns run here that may be stopped; while pages are open here; and otherwise."""
-
-LOOK_LEAST, LOOK_FIRST = 0.1, 0.02
-"""Seconds between looks that others rang for, and between those that somebody waits for."""
-
-AFTER_FAILURE = 1.0
-
 RENEW = 6.0
 """Seconds between two words that somebody still looks."""
 
-MARGIN = 2.0
-"""Seconds in which an id may still come to light after a higher one."""
-
-LIMIT = 100
 MOST_WAITING = 1000
 """Signals kept for a second try while the database is away; more are lost."""
 
 LAST_WORDS = 1.0
-MOMENT = 0.25
-"""Seconds that somebody waits at most to be told, or to know."""
 
 KEPT = timedelta(minutes=1)
 """How long signals lie there: whoever has not read them by then has no use for them."""
-
-
-Obey = Callable[[ConversationId], Awaitable[None]]
 
 
 class Signalling:
@@ -61,16 +42,10 @@ class Signalling:
         self._observer = observer
         self._waiting: deque[NewSignal] = deque()
         self._news = asyncio.Event()
-        self._bell = asyncio.Event()
-        self._hurry = asyncio.Event()
         self._putting = False
-        self._telling: list[asyncio.Future[None]] = []
-        self._looking: list[asyncio.Future[None]] = []
-        self._after: int | None = None
-        self._seen: dict[int, float] = {}
-        self._watching = Watching(
-            clock, put=self._leave, news=self._news.set, stirred=self._bell.set
-        )
+        self._telling: Waiters = []
+        self._watching = Watching(clock, put=self._leave, news=self._news.set, stirred=self.ring)
+        self._hearing = Hearing(signals, self._watching, node=node, clock=clock, observer=observer)
 
     def elsewhere(self, tenant: str) -> Elsewhere:
         """What adapters of a tenant are given."""
@@ -82,18 +57,16 @@ class Signalling:
 
     def ring(self) -> None:
         """Look soon: there may be something new."""
-        self._bell.set()
+        self._hearing.ring()
 
     async def told(self) -> None:
         """Wait a moment until nothing waits to be left."""
         if self._waiting or self._putting:
-            await _moment(self._telling)
+            await moment(self._telling)
 
     async def look(self) -> None:
         """Look now, and wait a moment until that is done."""
-        self._hurry.set()
-        self._bell.set()
-        await _moment(self._looking)
+        await self._hearing.look()
 
     async def run(
         self,
@@ -109,7 +82,7 @@ class Signalling:
         """
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._listen(obey, busy))
+                group.create_task(self._hearing.run(obey, busy))
                 group.create_task(self._tell(hint))
                 group.create_task(self._renew())
         finally:
@@ -138,7 +111,7 @@ class Signalling:
                 elif early < -LIVELY or not all(_can_wait(new) for new in going):
                     hint()
             elif self._watching.has_texts:
-                await self._rest(early, self._news)
+                await rest(self._clock, early, self._news)
             if self._waiting or self._watching.has_texts:
                 self._news.set()
 
@@ -157,7 +130,7 @@ class Signalling:
         """False where they may be left at another try."""
         self._putting = True
         try:
-            await self._signals.put_signals([self._signed(new) for new in going])
+            await self._signals.put_signals([signed(new, self._node) for new in going])
         except (Transient, Permanent) as error:
             self._observer.failed(place="signals", error=error)
             if isinstance(error, Transient):
@@ -165,12 +138,8 @@ class Signalling:
         finally:
             self._putting = False
         if not self._waiting:
-            _done(self._telling)
+            done(self._telling)
         return True
-
-    def _signed(self, new: NewSignal) -> NewSignal:
-        """With the line that says who leaves it, and where it belongs."""
-        return replace(new, body=f"{json.dumps([self._node, str(new.address)])}\n{new.body}")
 
     async def _renew(self) -> None:
         while True:
@@ -186,79 +155,6 @@ class Signalling:
                     await self._put(going)
         except TimeoutError:
             self._waiting.clear()
-
-    # ---- acting on what others left ------------------------------------------------------
-
-    async def _listen(self, obey: Obey, busy: Callable[[], bool]) -> None:
-        while True:
-            try:
-                await self._look(obey)
-            except (Transient, Permanent) as error:
-                self._observer.failed(place="signals", error=error)
-                await self._clock.sleep(AFTER_FAILURE)
-            await self._clock.sleep(LOOK_FIRST)
-            await self._rest(LOOK_LEAST - LOOK_FIRST, self._hurry)
-            if not self._hurry.is_set():
-                await self._rest(self._pause(busy=busy()) - LOOK_LEAST, self._bell)
-            self._hurry.clear()
-            self._bell.clear()
-
-    def _pause(self, *, busy: bool) -> float:
-        if self._watching.lively:
-            return LOOK_LIVELY
-        if busy:
-            return LOOK_BUSY
-        return LOOK_WATCHING if self._watching.here else LOOK_IDLE
-
-    async def _look(self, obey: Obey) -> None:
-        asked, self._looking = self._looking, []
-        if self._after is None:
-            self._after = await self._signals.signals_before(timedelta(seconds=GONE))
-        more = True
-        while more:
-            found = await self._signals.signals(
-                self._after, shards=self._watching.shards, known=tuple(self._seen), limit=LIMIT
-            )
-            more = len(found) == LIMIT
-            now = self._clock.monotonic()
-            for signal in found:
-                self._seen[signal.id] = now
-                await self._act(signal, obey)
-        self._move_on()
-        _done(asked)
-
-    def _move_on(self) -> None:
-        """Read on from the highest id that nothing lower can come to light beside."""
-        until = self._clock.monotonic() - MARGIN
-        old = [id for id, at in self._seen.items() if at <= until]
-        if not old:
-            return
-        self._after = max(old)
-        self._seen = {id: at for id, at in self._seen.items() if id > self._after}
-
-    async def _act(self, signal: Signal, obey: Obey) -> None:
-        head, _, word = signal.body.partition("\n")
-        try:
-            node, address = json.loads(head)
-            place = Place(signal.tenant, Address.parse(str(address)))
-        except (ValueError, TypeError):
-            return  # a newer node's form, during an upgrade
-        if node == self._node:
-            return
-        if signal.kind is SignalKind.STOP:
-            await obey(signal.conversation)
-        else:
-            self._watching.hear(signal.kind, place, node, word)
-
-    async def _rest(self, seconds: float, bell: asyncio.Event) -> None:
-        """So long, or until the bell rings."""
-        sleeping = asyncio.ensure_future(self._clock.sleep(max(seconds, 0.0)))
-        ringing = asyncio.ensure_future(bell.wait())
-        try:
-            await asyncio.wait([sleeping, ringing], return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            sleeping.cancel()
-            ringing.cancel()
 
 
 class _OfTenant:
@@ -286,20 +182,6 @@ class _OfTenant:
 
     def say(self, address: Address, word: str, *, lasting: bool = False) -> None:
         self._watching.say(Place(self._tenant, address), word, lasting=lasting)
-
-
-async def _moment(waiting: "list[asyncio.Future[None]]") -> None:
-    """Wait until `_done` is called for these."""
-    future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-    waiting.append(future)
-    await asyncio.wait([future], timeout=MOMENT)
-
-
-def _done(waiting: "list[asyncio.Future[None]]") -> None:
-    while waiting:
-        future = waiting.pop()
-        if not future.done():
-            future.set_result(None)
 
 
 def _can_wait(new: NewSignal) -> bool:

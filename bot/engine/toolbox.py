@@ -16,6 +16,7 @@ from bot.domain.model import Effect, ToolSpec
 from bot.domain.tool import ToolContext
 from bot.engine.audience import Audience
 from bot.engine.tools import Tool, TriedToLeave
+from bot.engine.underway import UnderWay
 from bot.errors import ToolError, ToolRetry
 from bot.policy.admission import OPERATOR, admitted, offered
 from bot.policy.verdict import Allow, Ask, Verdict
@@ -32,10 +33,11 @@ def call_key(turn: TurnId, step: int, call: ToolCall) -> str:
     """The idempotency key of a call: the same however often the turn is run."""
     try:
         arguments = json.dumps(json.loads(call.arguments), sort_keys=True, ensure_ascii=False)
-    except ValueError:
+    except (ValueError, RecursionError):
         arguments = call.arguments
     text = f"{turn}\0{step}\0{call.name}\0{arguments}"
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
+    # Half an emoji is no character, and yet a model may write it.
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 _UNSAID = frozenset({"timeout", "error"})
@@ -81,6 +83,7 @@ class Toolbox:
         self._observer = observer
         self._known_roles = known_roles
         self._timeout = timeout.total_seconds()
+        self._under_way: UnderWay[_Run] = UnderWay()
 
     def offered(self, audience: Audience, sender: Sender) -> tuple[ToolSpec, ...]:
         """What a model may be told of, for this audience and sender."""
@@ -115,10 +118,12 @@ class Toolbox:
                 context, audience, call, "refused", "This function is not allowed here."
             )
         started = self._clock.monotonic()
-        run = await self._call(tool, call, context)
-        if tool.spec.effect is Effect.ONCE and run.outcome in _UNSAID:
-            # Its author did not say that it failed: it may have been done all the same.
-            run = await self._settled(tool, call, context, run)
+        if tool.spec.effect is not Effect.ONCE:
+            run = await self._call(tool, call, context)
+        else:
+            with self._under_way.tell(context.key) as tell:
+                run = await self._call_once(tool, call, context)
+                tell(run)
         return self._told(call, context, audience, run, started)
 
     async def begun(self, call: ToolCall, context: ToolContext, audience: Audience) -> Ended | None:
@@ -128,10 +133,21 @@ class Toolbox:
         """
         tool = self._tools.get(call.name)
         started = self._clock.monotonic()
+        run = await self._under_way.end_of(context.key)
+        if run is not None:
+            # It outlived its lane: whoever looked for it now would not find it, and make it again.
+            return self._told(call, context, audience, run, started)
         found = Doubt.UNKNOWN if tool is None else await self._found(tool, context)
         if found is Doubt.NEVER:
             return None
         return self._told(call, context, audience, _known(call, found), started)
+
+    async def _call_once(self, tool: Tool, call: ToolCall, context: ToolContext) -> "_Run":
+        run = await self._call(tool, call, context)
+        if run.outcome not in _UNSAID:
+            return run
+        # Its author did not say that it failed: it may have been done all the same.
+        return await self._settled(tool, call, context, run)
 
     async def _settled(
         self, tool: Tool, call: ToolCall, context: ToolContext, run: "_Run"
@@ -215,7 +231,8 @@ class Toolbox:
             seconds=self._clock.monotonic() - started,
             audience=audience.name,
         )
-        result = ToolResult(call.id, call.name, _capped(run.text), failed=run.outcome != "ok")
+        text = _capped(_whole(run.text))
+        result = ToolResult(call.id, call.name, text, failed=run.outcome != "ok")
         return Ended(result, unknown=run.outcome == "unknown")
 
 
@@ -256,6 +273,15 @@ async def _let_go(running: "asyncio.Future[str]", late: Callable[[], None]) -> b
         return True
     running.add_done_callback(came_back)
     return False
+
+
+def _whole(text: str) -> str:
+    """Without halves of characters: nothing could write them down, nor send them to a model."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
 
 
 def _capped(text: str) -> str:

@@ -13,6 +13,9 @@ from bot.errors import Transient
 FIRST_RETRY = 1.0
 LONGEST_RETRY = 300.0
 
+LONGEST_OBEYED = 86_400.0
+"""Seconds; a platform that asks for more is asked again then: what waits behind waits for it."""
+
 
 class Unsent:
     """Writes it down and reports it; each method gives the row as it waits now, None: it is gone.
@@ -30,7 +33,7 @@ class Unsent:
         """Try again, growing slower, or when the platform said."""
         wait = min(FIRST_RETRY * 2.0 ** min(row.attempts, 16), LONGEST_RETRY)
         if error.retry_after is not None:
-            wait = max(error.retry_after.total_seconds(), 0.1)
+            wait = min(max(error.retry_after.total_seconds(), 0.1), LONGEST_OBEYED)
         now = self._shared.clock.now()
         due_at = now + timedelta(seconds=wait)
         self.report(row, "transient", type(error).__name__)

@@ -1,7 +1,7 @@
 """The kinds of work that wait at a lane, each done to its end: say, obey, amend, answer."""
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from bot.domain.conversation import TurnState
@@ -11,6 +11,7 @@ from bot.domain.sentences import locale_of, sentence
 from bot.engine.answer import Answering
 from bot.engine.closing import clear_draft
 from bot.engine.commands import Command
+from bot.engine.moments import either
 from bot.engine.obey import Obeying
 from bot.engine.outbox import Delivery
 from bot.engine.parts import Parts
@@ -185,13 +186,3 @@ class Working:
         await clear_draft(
             adapter, head.conversation.address, ended.id, ended.draft, self._parts.observer
         )
-
-
-async def either(*awaited: Awaitable[object]) -> None:
-    """Until one of these is over."""
-    waits = [asyncio.ensure_future(one) for one in awaited]
-    try:
-        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for wait in waits:
-            wait.cancel()

@@ -102,7 +102,7 @@ def _as_text(arguments: Any) -> str:
 def _is_whole(arguments: str) -> bool:
     try:
         msgspec.json.decode(arguments)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return False
     return True
 

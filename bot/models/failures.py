@@ -74,7 +74,7 @@ def complaint_of(status: int, content: bytes, retry_after: timedelta | None = No
     """Read the body of an answer whose status says that it is a complaint."""
     try:
         body: object = msgspec.json.decode(content)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         body = {"message": content[:_ENOUGH].decode(errors="replace")}
     complaint = complaint_in(body, status) or _complaint(body, status)
     return replace(complaint, retry_after=retry_after)

@@ -39,14 +39,14 @@ _SENTENCES: Mapping[Language, Mapping[str, str]] = {
         "done": "Done.",
     },
     "zh": {
-        "standing_in": "平时的语言模型暂时连不上,我先替它回答。",
-        "no_model": "这里还没有配置语言模型,所以我只听得懂几类问题。",
+        "standing_in": "平时的语言模型暂时连不上，我先替它回答。",
+        "no_model": "这里还没有配置语言模型，所以我只听得懂几类问题。",
         "few_things": "我自己只听得懂几类问题。",
-        "hello": "您好!",
-        "ask": "您可以这样问,例如:",
-        "nothing": "没有语言模型,我暂时什么也做不了。",
-        "more": "这个我可以做,但还需要再多知道一点。您可以这样问,例如:",
-        "sorry": "抱歉,没有成功。",
+        "hello": "您好！",
+        "ask": "您可以这样问，例如：",
+        "nothing": "没有语言模型，我暂时什么也做不了。",
+        "more": "这个我可以做，但还需要再多知道一点。您可以这样问，例如：",
+        "sorry": "抱歉，没有成功。",
         "result": "结果是 {text}",
         "done": "好了。",
     },
@@ -56,8 +56,15 @@ _GREETING = re.compile(
     r"|[您你大家]+好|嗨|哈喽|早上好|下午好|晚上好",
     re.IGNORECASE,
 )
+# Whole messages that bring a tool nothing new: politeness, and commands that there are none of.
+_NO_FOLLOW_UP = re.compile(
+    rf"({_GREETING.pattern}|thanks|thank you|thx|ok|okay|bye|谢谢[您你]?|多谢|好的?|再见)\W*|/.*",
+    re.IGNORECASE | re.DOTALL,
+)
 # A few words at a time, or as much in signs, line breaks included.
 _PIECES = {"en": re.compile(r"\s*(?:\S+\s*){1,3}"), "zh": re.compile(r".{1,6}", re.DOTALL)}
+_GAP: Mapping[Language, str] = {"en": " ", "zh": ""}
+"""Between two sentences."""
 _PACE = 0.02
 _EXAMPLES = 4
 _SPEAKABLE = 300
@@ -109,6 +116,8 @@ class OfflineModel:
         return [best] if best else []
 
     def _follow_up(self, request: Request, matcher: Matcher, spoken: str) -> Match | None:
+        if _NO_FOLLOW_UP.fullmatch(spoken.strip()):
+            return None
         earlier = [call for message in request.messages for call in message.calls]
         return matcher.follow_up(spoken, earlier[-1].name) if earlier else None
 
@@ -129,10 +138,11 @@ class OfflineModel:
             examples = _examples([matches[0].spec], language, most=2)
             return f"{_say('more', language)}\n{examples}"
         first = "few_things" if self._standing_in else "no_model"
-        greeting = f"{_say('hello', language)} " if _GREETING.match(spoken.strip()) else ""
+        gap = _GAP[language]
+        greeting = f"{_say('hello', language)}{gap}" if _GREETING.match(spoken.strip()) else ""
         examples = _examples(tools, language)
         rest = f"{_say('ask', language)}\n{examples}" if examples else _say("nothing", language)
-        return f"{greeting}{_say(first, language)} {rest}"
+        return f"{greeting}{_say(first, language)}{gap}{rest}"
 
     async def _spoken(
         self, text: str, request: Request, language: Language
@@ -187,7 +197,9 @@ def _reported(result: ToolResult, language: Language) -> str:
     if result.failed:
         # A tool says in a sentence what was wrong; anything longer is not for people.
         told = text if len(text) <= _SPEAKABLE and "Traceback" not in text else ""
-        return f"{_say('sorry', language)} {told}".rstrip()
+        # A reason in Chinese was asked for by the person's locale: not two languages in one answer.
+        spoken = "zh" if language_of(told, language) == "zh" else language
+        return f"{_say('sorry', spoken)}{_GAP[spoken]}{told}".rstrip()
     if not text:
         return _say("done", language)
     plain = _from_json(text)
@@ -204,7 +216,7 @@ def _from_json(text: str) -> str | None:
         return None
     try:
         value: object = msgspec.json.decode(text)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return None
     return "\n".join(_lines(value))
 

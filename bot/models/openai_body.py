@@ -127,7 +127,7 @@ def _valid(arguments: str) -> str:
     """What the model wrote, or no arguments: servers refuse a history with broken JSON in it."""
     try:
         whole = msgspec.json.decode(arguments)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return "{}"
     return arguments if isinstance(whole, dict) else "{}"
 

@@ -205,7 +205,7 @@ class Answer:
             return _decode(payload)
         except msgspec.ValidationError:
             raise self._other_form(payload) from None
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, RecursionError):
             raise Transient(f"{self._rung}: the answer is not JSON; check base_url") from None
 
     def _other_form(self, payload: bytes) -> Exception:
@@ -262,7 +262,7 @@ class Answer:
 def _plain(payload: bytes) -> object:
     try:
         decoded: object = msgspec.json.decode(payload)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return None
     return decoded
 

@@ -154,7 +154,9 @@ class Upkeep(Protocol):
         """A dead or held row becomes due now and wakes its lane."""
         ...
 
-    async def outbox_drop(self, conversation: ConversationId, turn: TurnId, piece: int) -> bool: ...
+    async def outbox_drop(self, conversation: ConversationId, turn: TurnId, piece: int) -> bool:
+        """A row that is not on its way is gone, and what waited behind it is due."""
+        ...
 
     async def inbox_rows(
         self, states: Sequence[InboxState], limit: int = 100

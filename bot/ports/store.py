@@ -1,6 +1,6 @@
 """What the engine has kept while it works: messages, lanes, turns, answers, history."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -63,7 +63,10 @@ class Lanes(Protocol):
         ...
 
     async def rejoin(self, node: Node, lease: timedelta) -> Node | None:
-        """Take the epoch after this one, whose lease ran out; None when somebody else has."""
+        """Take an epoch after this one, whose lease ran out; None when somebody else has.
+
+        Asked again because the answer was lost, it gives the same one.
+        """
         ...
 
     async def leave(self, node: Node) -> None:
@@ -94,6 +97,13 @@ class Lanes(Protocol):
         """Give the lane back unless something was accepted meanwhile; False: go on.
 
         With `wake_at` it is claimed again then, or sooner when something is accepted.
+        """
+        ...
+
+    async def let_go(self, node: Node, held: Collection[ConversationId]) -> int:
+        """Free the lanes of this node that are not among those that it knows it holds; how many.
+
+        A claim whose answer was lost has taken them, and nobody runs them.
         """
         ...
 
@@ -132,7 +142,11 @@ class Outbox(Protocol):
     """Writes about one row carry the lane's claim and raise `Fenced`; all are durable."""
 
     async def take(self, claim: Claim, row: OutboxRow) -> OutboxRow:
-        """Queued or held → sending, before the wire is touched."""
+        """Queued or held → sending, before the wire is touched.
+
+        Raises:
+            Gone: a slot has taken it, or it expired or was dropped since the head was read.
+        """
         ...
 
     async def sent(self, claim: Claim, row: OutboxRow, sent: Sent) -> None: ...
@@ -211,11 +225,14 @@ class Sessions(Protocol):
 
 
 class Erasure(Protocol):
-    async def forget(self, claim: Claim, sender: Sender | None) -> None:
+    async def forget(
+        self, claim: Claim, sender: Sender | None, *, order: InboundId | None = None
+    ) -> None:
         """Delete a conversation's content, or what one sender wrote and was told.
 
         Done when it returns: on SQLite also the write-ahead log is truncated.
-        The undone inbound rows stay (their bodies do not, but for commands).
+        The undone inbound rows stay (their bodies do not, but for commands and the `order` for
+        it, which is known by its words only and may have to be obeyed once more).
         """
         ...
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from bot.domain.address import Address, Sender
-from bot.domain.conversation import ConversationId
+from bot.domain.conversation import ConversationId, InboundId
 from bot.domain.message import Kind
 from bot.domain.records import Claim, OutboxState
 from bot.store.memory_rows import InboxState
@@ -15,7 +15,9 @@ _Row = TypeVar("_Row")
 
 
 class MemoryErasure(MemoryHistory):
-    async def forget(self, claim: Claim, sender: Sender | None) -> None:
+    async def forget(
+        self, claim: Claim, sender: Sender | None, *, order: InboundId | None = None
+    ) -> None:
         self._held(claim)
         where = claim.conversation
         person = None if sender is None else self._person(where, sender)
@@ -25,7 +27,7 @@ class MemoryErasure(MemoryHistory):
             if conversation == where and person in {None, self._person(where, line.turn.sender)}
         }
         self._forget_lines(where, person)
-        self._forget_inbox(where, person)
+        self._forget_inbox(where, person, order)
         self._forget_turns(where, turns)
         for key in [key for key in self._rows.approvals if key[0] == where]:
             if sender is None or key[1] == sender.id:
@@ -55,9 +57,13 @@ class MemoryErasure(MemoryHistory):
             line for line in lines if person is not None and line.person != person
         ]
 
-    def _forget_inbox(self, where: ConversationId, person: str | None) -> None:
+    def _forget_inbox(
+        self, where: ConversationId, person: str | None, order: InboundId | None
+    ) -> None:
         for line in self._rows.inbox.values():
             if line.conversation != where or person not in {None, line.person}:
+                continue
+            if line.id == order:
                 continue
             if line.state is not InboxState.WAITING:
                 line.inbound = None

@@ -1,6 +1,6 @@
 """Leases, claims and the head of a lane, in memory."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -92,6 +92,14 @@ class MemoryLanes(MemoryRoom):
         lane.node, lane.wake_at = None, wake_at
         return True
 
+    async def let_go(self, node: Node, held: Collection[ConversationId]) -> int:
+        found = [
+            lane for key, lane in self._rows.lanes.items() if lane.node == node and key not in held
+        ]
+        for lane in found:
+            lane.node, lane.wake_at = None, self._now()
+        return len(found)
+
     async def wake_up_in(self) -> float | None:
         times = [
             lane.wake_at
@@ -124,7 +132,7 @@ class MemoryLanes(MemoryRoom):
         lane = self._rows.lanes[conversation]
         lane.node, lane.wake_at = node, None
         lane.fence += 1
-        return Claim(conversation, node, lane.fence)
+        return Claim(conversation, node, lane.fence, before=lane.fence - 1)
 
     def _unfinished(self, conversation: ConversationId) -> tuple[Turn | None, tuple[Step, ...]]:
         for (where, id), line in self._rows.turns.items():
@@ -174,11 +182,6 @@ class MemoryLanes(MemoryRoom):
             if where == conversation and line.taken and line.row.state is OutboxState.SENDING
         ]
         return max((time for time in times if time > now), default=None)
-
-    def _give_back(self, claim: Claim) -> None:
-        """Free a lane whose holder is about to be refused, so that it does not sleep for ever."""
-        lane = self._held(claim)
-        lane.node, lane.wake_at = None, self._now()
 
     def _touch(self, conversation: ConversationId) -> None:
         """The open session is active now."""

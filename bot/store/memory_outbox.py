@@ -6,7 +6,7 @@ from datetime import datetime
 from bot.domain.conversation import ConversationId, InboundId
 from bot.domain.message import Sent
 from bot.domain.records import Claim, OutboxRow, OutboxState
-from bot.errors import Fenced
+from bot.errors import Gone
 from bot.store.memory_lanes import UNSENT, MemoryLanes
 from bot.store.memory_rows import OutboxLine, SlotTake
 from bot.store.times import FOREVER
@@ -17,9 +17,7 @@ class MemoryOutbox(MemoryLanes):
         self._held(claim)
         line = self._line(row)
         if line is None or line.row.state not in {OutboxState.QUEUED, OutboxState.HELD}:
-            # Taken by a slot, expired or dropped since the head was read: look again.
-            self._give_back(claim)
-            raise Fenced
+            raise Gone
         return self._set(line, state=OutboxState.SENDING, attempts=line.row.attempts + 1)
 
     async def sent(self, claim: Claim, row: OutboxRow, sent: Sent) -> None:

@@ -163,6 +163,7 @@ class MemoryUpkeep(MemorySessions, MemoryErasure):
         if line is None or line.row.state in {OutboxState.SENDING, OutboxState.SENT}:
             return False
         del self._rows.outbox[conversation, turn, piece]
+        self._wake(conversation, self._now())
         return True
 
     async def conversation(self, tenant: str, address: Address) -> Conversation | None:

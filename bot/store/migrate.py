@@ -11,6 +11,13 @@ from bot.store.sqlite_file import connect, translated
 from bot.store.tables import VERSION
 
 
+class NoTables(ConfigError):
+    """Nothing was written there yet: the first server to start makes the tables."""
+
+    def __init__(self, place: str) -> None:
+        super().__init__(f"database: {place} has no tables yet; `parley serve` makes them")
+
+
 class Schema(NamedTuple):
     """Its number, and the oldest code that can still work on it."""
 
@@ -38,11 +45,14 @@ def check_readable(db: sqlite3.Connection, path: Path) -> None:
     """For commands that only look.
 
     Raises:
+        NoTables: there are none.
         ConfigError: the tables are too old or too new for this code.
     """
     with translated():
         schema = schema_of(db)
-    if schema is None or schema.version < VERSION:
+    if schema is None:
+        raise NoTables(str(path))
+    if schema.version < VERSION:
         raise ConfigError(f"database: {path} is not up to date; run `parley migrate` first")
     check(schema, str(path))
 

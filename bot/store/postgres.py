@@ -4,12 +4,12 @@ from collections.abc import Callable
 from typing import Literal
 
 from bot.domain.records import Node
-from bot.errors import Transient
+from bot.errors import ConfigError, Transient
 from bot.ports import Clock, Hints, ListenerRows
 from bot.store import statements_postgres_upkeep as say
 from bot.store.hints import NoHints
 from bot.store.postgres_erasure import PostgresErasure
-from bot.store.postgres_errors import FAILURES, explain
+from bot.store.postgres_errors import FAILURES, UNSAID_POOLER, explain, server_of
 from bot.store.postgres_hints import PostgresHints
 from bot.store.postgres_inbox import PostgresInbox
 from bot.store.postgres_lanes import PostgresLanes
@@ -71,6 +71,8 @@ class PostgresStore(
         """
         prepare = migrate_postgres if self._mode == "write" else check_postgres
         try:
+            if await self._pool.is_mixed_up():
+                raise ConfigError(f"database: at {server_of(self._url)} {UNSAID_POOLER}")
             await prepare(self._pool.connect, self._url)
             await self._pool.open()
             self._lease_pool.ready()

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from bot.domain.address import Address, Sender
-from bot.domain.conversation import ConversationId
+from bot.domain.conversation import ConversationId, InboundId
 from bot.domain.records import Claim
 from bot.store import statements_postgres
 from bot.store import statements_upkeep as say
@@ -16,12 +16,15 @@ from bot.store.postgres_sql import shared
 
 
 class PostgresErasure(PostgresRoom):
-    async def forget(self, claim: Claim, sender: Sender | None) -> None:
+    async def forget(
+        self, claim: Claim, sender: Sender | None, *, order: InboundId | None = None
+    ) -> None:
         view = await self._view(claim)
         values = {
             "conversation": claim.conversation,
             "who": None if sender is None else person_of(view.address, sender),
             "short": None if sender is None else plain(sender.id),
+            "order": order or 0,
         }
         try:
             async with self._pool.transaction() as transaction:

@@ -15,6 +15,15 @@ a password or database that was just changed, serialisation, resources, locks, s
 
 _STALE_PLAN = "0A000"
 
+_MIXED_UP = frozenset({"42P05", "26000"})
+"""A prepared statement is there that we did not make, or ours is gone: only a pooler does that."""
+
+UNSAID_POOLER = (
+    "a pooler in transaction mode is in between; set `database.pooler: transaction`, see "
+    "docs/nodes.md"
+)
+"""What the operator does about it, at the start and whenever a statement finds out."""
+
 
 def translate(error: BaseException) -> ParleyError:
     """What the caller does next about it.
@@ -27,6 +36,8 @@ def translate(error: BaseException) -> ParleyError:
         if isinstance(error, asyncpg.DataError):
             return Permanent(f"the database does not take such a value ({name})")
         return Transient(f"the database cannot be reached ({name})")
+    if state in _MIXED_UP:
+        return ConfigError(f"database: {UNSAID_POOLER}")
     if state[:2] in _MAY_HEAL or state == _STALE_PLAN:
         return Transient(f"the database cannot do it now ({name}, {state})")
     return Permanent(f"the database refused it ({name}, {state})")
@@ -64,6 +75,8 @@ def _reason(error: BaseException, server: str, name: str, user: str) -> str:
             return f"{server} has no connection left; raise its max_connections"
         case asyncpg.ReadOnlySQLTransactionError():
             return f"{server} only reads (a standby?); name the primary in database.url"
+        case asyncpg.DuplicatePreparedStatementError() | asyncpg.InvalidSQLStatementNameError():
+            return f"at {server} {UNSAID_POOLER}"
     if isinstance(error, OSError):
         return f"nobody answers at {server}; start PostgreSQL there or mend database.url"
     state = getattr(error, "sqlstate", None) or "no code"

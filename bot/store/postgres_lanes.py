@@ -1,7 +1,7 @@
 """Leases, claims and the head of a lane on PostgreSQL, all by the database's clock."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -68,7 +68,8 @@ class PostgresLanes(PostgresRoom):
             self._follow(from_micros(now), asyncio.get_running_loop().time() - asked)
 
     async def rejoin(self, node: Node, lease: timedelta) -> Node | None:
-        values = {**_me(node), "lease": micros_of(lease.total_seconds())}
+        following = node.epoch + self._stride
+        values = {**_me(node), "next": following, "lease": micros_of(lease.total_seconds())}
         rows = await self._lease_pool.fetch(claims.REJOIN, values)
         return Node(node.name, rows[0][0]) if rows else None
 
@@ -117,6 +118,10 @@ class PostgresLanes(PostgresRoom):
         if given_back:
             self._lost(claim)
         return bool(given_back)
+
+    async def let_go(self, node: Node, held: Collection[ConversationId]) -> int:
+        values = {**_me(node), "held": list(held)}
+        return len(await self._pool.fetch(claims.LET_GO, values))
 
     async def wake_up_in(self) -> float | None:
         ((rest,),) = await self._pool.fetch(claims.NEXT_WAKE, {})

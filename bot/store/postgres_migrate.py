@@ -8,7 +8,7 @@ from uuid import uuid4
 import asyncpg
 
 from bot.errors import ConfigError
-from bot.store.migrate import Schema, check
+from bot.store.migrate import NoTables, Schema, check
 from bot.store.postgres_errors import server_of
 from bot.store.tables import VERSION
 
@@ -36,10 +36,13 @@ async def check_postgres(connect: Connect, url: str) -> None:
     """For commands that only look.
 
     Raises:
+        NoTables: there are none.
         ConfigError: the tables are too old or too new for this code.
     """
     schema = await _schema(connect)
-    if schema is None or schema.version < VERSION:
+    if schema is None:
+        raise NoTables(place_of(url))
+    if schema.version < VERSION:
         raise ConfigError(
             f"database: {place_of(url)} is not up to date; run `parley migrate` first"
         )

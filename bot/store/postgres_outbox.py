@@ -7,25 +7,21 @@ from typing import Any
 from bot.domain.conversation import ConversationId, InboundId
 from bot.domain.message import Sent
 from bot.domain.records import Claim, OutboxRow, OutboxState
-from bot.errors import Fenced
+from bot.errors import Gone
 from bot.store import statements_postgres_turns as say
 from bot.store.codec import encode_sent
 from bot.store.postgres_room import PostgresRoom, held, plain
 from bot.store.reading import outbox_row
-from bot.store.statements_postgres import FREE_NOW
+from bot.store.statements_postgres import HOLD
 from bot.store.times import FOREVER, to_micros
 
 
 class PostgresOutbox(PostgresRoom):
     async def take(self, claim: Claim, row: OutboxRow) -> OutboxRow:
-        values = {**held(claim), **_key(row)}
-        found = await self._pool.fetch(say.TAKE, values)
+        found = await self._pool.fetch(say.TAKE, {**held(claim), **_key(row)})
         if not found:
-            # Taken by a slot, expired or dropped since the head was read. A holder that is
-            # refused lets go of the lane without a word: it is given back here.
-            await self._pool.fetch(FREE_NOW, values)
-            self._lost(claim)
-            raise Fenced
+            await self._write(claim, HOLD, {})
+            raise Gone
         return replace(row, state=OutboxState.SENDING, attempts=found[0][0])
 
     async def sent(self, claim: Claim, row: OutboxRow, sent: Sent) -> None:

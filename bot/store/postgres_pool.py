@@ -5,8 +5,8 @@ statement, and waits without limit for a cancelled statement of a server that is
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from typing import Any
 
 import asyncpg
@@ -42,6 +42,8 @@ BEGIN ISOLATION LEVEL READ COMMITTED;
 SELECT {_SETTINGS.format(local="true")}
 """
 """One round trip. Behind a pooler nothing is ours for longer than a transaction."""
+
+_BACKEND = "SELECT pg_backend_pid()"
 
 
 class Pool:
@@ -96,12 +98,30 @@ class Pool:
         )
         if self._pooled:
             return connection
-        try:
+        with ExitStack() as undo:
+            undo.callback(connection.terminate)
             await connection.fetchrow(_SET_UP)
-        except BaseException:
-            connection.terminate()
-            raise
+            undo.pop_all()
         return connection
+
+    async def is_mixed_up(self) -> bool:
+        """Whether a pooler hands our connections to the server around, and nobody told us.
+
+        Where one stays with us, no other of ours can meet it. Raises what the driver raises.
+        """
+        if self._pooled:
+            return False
+        with ExitStack() as undo:
+            first = await self.connect()
+            undo.callback(first.terminate)
+            met: int = await first.fetchval(_BACKEND)
+            if met == first.get_server_pid():
+                return False  # a pooler makes up the one that it tells
+            second = await self.connect()
+            undo.callback(second.terminate)
+            theirs: int = await second.fetchval(_BACKEND)
+            now: int = await first.fetchval(_BACKEND)
+            return theirs == met or now != met
 
     async def fetch(self, query: Query, values: Mapping[str, Any]) -> list[Row]:
         """Run one statement as a transaction of its own, in one round trip.
@@ -109,21 +129,16 @@ class Pool:
         Raises:
             Transient: the database cannot do it now; whether it was done is not known.
             Permanent: it never will as asked.
+            ConfigError: a pooler is in between that we were not told of.
         """
         connection = await self._take()
-        try:
-            rows: list[Row]
+        rows: list[Row]
+        with self._lending(connection):
             if self._pooled:
                 async with _begun(connection):
                     rows = await connection.fetch(query.text, *query.arguments(values))
             else:
                 rows = await connection.fetch(query.text, *query.arguments(values))
-        except BaseException as error:
-            self._give_up(connection, error)
-            if isinstance(error, FAILURES):
-                raise translate(error) from error
-            raise
-        self._put(connection)
         return rows
 
     @asynccontextmanager
@@ -135,25 +150,20 @@ class Pool:
             Permanent: it never will as asked.
         """
         connection = await self._take()
-        try:
+        with self._lending(connection):
             async with _begun(connection) if self._pooled else connection.transaction():
                 yield Transaction(connection)
-        except BaseException as error:
-            self._give_up(connection, error)
-            if isinstance(error, FAILURES):
-                raise translate(error) from error
-            raise
-        self._put(connection)
 
     async def _take(self) -> asyncpg.Connection:
         await self._enter()
+        connection = None
         try:
             connection = self._pick() or await self.connect()
-        except BaseException as error:
-            self._room.release()
-            if isinstance(error, FAILURES):
-                raise translate(error) from error
-            raise
+        except FAILURES as error:
+            raise translate(error) from error
+        finally:
+            if connection is None:
+                self._room.release()
         self._lent.add(connection)
         return connection
 
@@ -176,27 +186,34 @@ class Pool:
                 return connection
         return None
 
-    def _put(self, connection: asyncpg.Connection) -> None:
+    @contextmanager
+    def _lending(self, connection: asyncpg.Connection) -> Iterator[None]:
+        """However its use ends, a connection is taken back.
+
+        It is kept only where the server has said that the statement is over. One that says "not
+        now" goes too: it may speak to a server that is no primary any more.
+        """
+        is_over = False
+        try:
+            yield
+            is_over = True
+        except ParleyError:
+            is_over = True
+            raise
+        except FAILURES as error:
+            failure = translate(error)
+            is_over = isinstance(error, asyncpg.PostgresError) and isinstance(failure, Permanent)
+            raise failure from error
+        finally:
+            self._take_back(connection, is_over=is_over)
+
+    def _take_back(self, connection: asyncpg.Connection, *, is_over: bool) -> None:
         self._lent.discard(connection)
-        if self._open:
+        is_clean = is_over and not connection.is_closed() and not connection.is_in_transaction()
+        if self._open and is_clean:
             self._idle.append(connection)
         else:
             connection.terminate()
-        self._room.release()
-
-    def _give_up(self, connection: asyncpg.Connection, error: BaseException) -> None:
-        """Keep a connection only where the server has said that the statement is over.
-
-        One that says "not now" goes too: it may speak to a server that is no primary any more.
-        """
-        over = isinstance(error, ParleyError) or (
-            isinstance(error, asyncpg.PostgresError) and isinstance(translate(error), Permanent)
-        )
-        if over and not connection.is_closed() and not connection.is_in_transaction():
-            self._put(connection)
-            return
-        connection.terminate()
-        self._lent.discard(connection)
         self._room.release()
 
 

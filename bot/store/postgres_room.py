@@ -1,5 +1,6 @@
 """What every part of the PostgreSQL store shares: connections, windows, and what heads showed."""
 
+import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import ExitStack, contextmanager
@@ -24,6 +25,8 @@ VIEWS = 4096
 FRESH = 3_600_000_000
 """How long (µs) windows are kept at most: another node's retention takes lines away unseen."""
 
+
+_LEAST, _STRIDES = 1000, 2**20
 
 CHANNEL = "parley"
 """Where the nodes of a database hint to each other."""
@@ -58,6 +61,8 @@ class PostgresRoom:
         # nobody else has written to the conversation meanwhile.
         self._fences: OrderedDict[ConversationId, int] = OrderedDict()
         self._views: OrderedDict[ConversationId, View] = OrderedDict()
+        # How far the next epoch of a lost lease lies: no other process steps as far.
+        self._stride = _LEAST + secrets.randbelow(_STRIDES)
 
     def _claimed(self, node: Node, row: Row) -> Claim:
         """A claim from (conversation, fence, the fence before)."""
@@ -68,7 +73,7 @@ class PostgresRoom:
         if len(self._fences) > VIEWS:
             forgotten, _ = self._fences.popitem(last=False)
             self._windows.drop(forgotten)
-        return Claim(conversation, node, fence)
+        return Claim(conversation, node, fence, before)
 
     def _saw(self, claim: Claim, address: Address, waiting: Iterable[Origin]) -> View:
         view = View(claim.fence, address, {origin.id: origin for origin in waiting})

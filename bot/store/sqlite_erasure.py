@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from bot.domain.address import Address, Sender
-from bot.domain.conversation import ConversationId
+from bot.domain.conversation import ConversationId, InboundId
 from bot.domain.records import Claim
 from bot.errors import Transient
 from bot.store import statements_upkeep as say
@@ -18,7 +18,9 @@ CUTS = 3
 
 
 class SqliteErasure(SqliteRoom):
-    async def forget(self, claim: Claim, sender: Sender | None) -> None:
+    async def forget(
+        self, claim: Claim, sender: Sender | None, *, order: InboundId | None = None
+    ) -> None:
         def write(db: sqlite3.Connection) -> None:
             _, address = holding(db, claim)
             person = None if sender is None else person_of(address, sender)
@@ -26,6 +28,7 @@ class SqliteErasure(SqliteRoom):
                 "conversation": claim.conversation,
                 "who": person,
                 "short": None if sender is None else sender.id,
+                "order": order or 0,
             }
             db.execute(say.RAISE_FLOOR, values)
             _empty_waiting(db, values)

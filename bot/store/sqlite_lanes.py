@@ -1,7 +1,7 @@
 """Leases, claims and the head of a lane on SQLite."""
 
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -84,7 +84,7 @@ class SqliteLanes(SqliteRoom):
             for (conversation,) in found:
                 taken = {**_me(node), "conversation": conversation}
                 ((fence,),) = db.execute(statements.TAKE_LANE, taken).fetchall()
-                claims.append(Claim(conversation, node, fence))
+                claims.append(Claim(conversation, node, fence, before=fence - 1))
             return claims
 
         return await self._writer.run(write)
@@ -94,7 +94,9 @@ class SqliteLanes(SqliteRoom):
 
         def write(db: sqlite3.Connection) -> Claim | None:
             found = db.execute(statements.CLAIM_ONE, values).fetchall()
-            return Claim(conversation, node, found[0][0]) if found else None
+            return next(
+                (Claim(conversation, node, fence, before=fence - 1) for (fence,) in found), None
+            )
 
         return await self._writer.run(write)
 
@@ -132,6 +134,18 @@ class SqliteLanes(SqliteRoom):
             if db.execute(statements.LOOK_AGAIN, values).rowcount:
                 return False
             raise Fenced
+
+        return await self._writer.run(write)
+
+    async def let_go(self, node: Node, held: Collection[ConversationId]) -> int:
+        me, now = _me(node), self._now()
+
+        def write(db: sqlite3.Connection) -> int:
+            found = [id for (id,) in db.execute(statements.HELD_BY, me).fetchall()]
+            lost = [{**me, "conversation": id, "now": now} for id in found if id not in held]
+            for values in lost:
+                db.execute(statements.LET_GO, values)
+            return len(lost)
 
         return await self._writer.run(write)
 

@@ -8,7 +8,7 @@ from typing import Any
 from bot.domain.conversation import ConversationId, InboundId
 from bot.domain.message import Sent
 from bot.domain.records import Claim, OutboxRow, OutboxState
-from bot.errors import Fenced
+from bot.errors import Gone
 from bot.store import statements
 from bot.store.codec import encode_sent
 from bot.store.reading import outbox_row
@@ -23,10 +23,8 @@ class SqliteOutbox(SqliteRoom):
         def write(db: sqlite3.Connection) -> int:
             found = db.execute(statements.TAKE, values).fetchall()
             if not found:
-                # Taken by a slot, expired or dropped since the head was read. A holder that is
-                # refused lets go of the lane without a word: it is given back here.
-                db.execute(statements.FREE_NOW, values)
-                raise Fenced
+                owner(db, claim)
+                raise Gone
             return int(found[0][0])
 
         attempts = await self._writer.run(write)

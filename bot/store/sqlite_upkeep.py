@@ -175,8 +175,15 @@ class SqliteUpkeep(SqliteRoom):
         return await self._writer.run(write)
 
     async def outbox_drop(self, conversation: ConversationId, turn: TurnId, piece: int) -> bool:
-        values = {"conversation": conversation, "which": turn, "nth": piece}
-        return await self._writer.run(lambda db: bool(db.execute(say.DROP, values).rowcount))
+        values = {"conversation": conversation, "which": turn, "nth": piece, "now": self._now()}
+
+        def write(db: sqlite3.Connection) -> bool:
+            if not db.execute(say.DROP, values).rowcount:
+                return False
+            db.execute(WAKE_AT, values)
+            return True
+
+        return await self._writer.run(write)
 
     async def put_setting(self, name: str, value: str) -> str:
         def write(db: sqlite3.Connection) -> str:

@@ -27,7 +27,16 @@ RETRY_SECONDS = 0.5
 """How long the writer waits for company before it tries again what a failing disk refused."""
 
 _CLOSED = "the store is closed"
-_MISTAKES = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+_NO_MEMORY = "the database has no memory left"
+_MISTAKES = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
 
 _T = TypeVar("_T")
 Operation = Callable[[sqlite3.Connection], _T]
@@ -134,7 +143,10 @@ class Writer:
             self._roll_back()
             if is_our_mistake(error):
                 return self._one_by_one(group, error)
-            return self._give_up(group, error)
+            return self._give_up(group, str(translate(error)))
+        except MemoryError:
+            self._roll_back()
+            return self._give_up(group, _NO_MEMORY)
         except (ParleyError, *_MISTAKES) as error:
             self._roll_back()
             return self._one_by_one(group, error)
@@ -160,10 +172,10 @@ class Writer:
         self._resolve(group)
         return []
 
-    def _give_up(self, group: list[_Job], error: sqlite3.Error) -> list[_Job]:
+    def _give_up(self, group: list[_Job], why: str) -> list[_Job]:
         """Tell everyone who waits; what nobody waits for goes into the next group, in order."""
         for job in group:
-            job.error = translate(error)
+            job.error = Transient(why)
         self._resolve(group)
         return [job for job in group if job.future is None][-KEPT:]
 
@@ -172,6 +184,8 @@ class Writer:
             job.value = job.operation(self._connection())
         except sqlite3.Error as error:
             job.error = translate(error)
+        except MemoryError:
+            job.error = Transient(_NO_MEMORY)
         except (ParleyError, *_MISTAKES) as error:
             job.error = error
         self._resolve([job])

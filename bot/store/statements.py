@@ -239,9 +239,18 @@ GIVE_BACK = sql(
     .values(node=literal_column("NULL"), epoch=literal_column("NULL"), wake_at=bindparam("wake"))
 )
 LOOK_AGAIN = sql(update(lane).where(HELD).values(wake_at=literal_column("NULL")))
-FREE_NOW = sql(
+HELD_BY = sql(
+    select(lane.c.conversation_id).where(
+        lane.c.node == bindparam("node"), lane.c.epoch == bindparam("holder")
+    )
+)
+LET_GO = sql(
     update(lane)
-    .where(HELD)
+    .where(
+        lane.c.conversation_id == HERE,
+        lane.c.node == bindparam("node"),
+        lane.c.epoch == bindparam("holder"),
+    )
     .values(node=literal_column("NULL"), epoch=literal_column("NULL"), wake_at=NOW)
 )
 

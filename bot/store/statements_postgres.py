@@ -139,7 +139,6 @@ RETURNING node IS NULL
 """,
     **PARTS,
 )
-FREE_NOW = query("UPDATE lane SET node = NULL, epoch = NULL, wake_at = <now> WHERE <mine>", **PARTS)
 HOLD = query("WITH <held> SELECT tenant, shard FROM held", **PARTS)
 LOCK_LANE = query("SELECT FROM lane WHERE conversation_id = :conversation FOR UPDATE")
 

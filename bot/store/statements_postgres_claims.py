@@ -17,10 +17,12 @@ WHERE name = :node AND epoch = :holder AND alive_until > <now>
 RETURNING <now>
 """
 )
+# An epoch that nobody else would choose: who finds it there has taken it himself, and lost the
+# answer.
 REJOIN = query(
     """
-UPDATE node SET epoch = epoch + 1, alive_until = <now> + :lease::bigint
-WHERE name = :node AND epoch = :holder
+UPDATE node SET epoch = :next, alive_until = <now> + :lease::bigint
+WHERE name = :node AND epoch IN (:holder, :next)
 RETURNING epoch
 """
 )
@@ -138,6 +140,13 @@ FROM found WHERE lane.conversation_id = found.conversation_id
 RETURNING lane.conversation_id, lane.fence, found.fence, <hasty>
 """,
     **PARTS,
+)
+LET_GO = query(
+    """
+UPDATE lane SET node = NULL, epoch = NULL, wake_at = <now>
+WHERE node = :node AND epoch = :holder AND conversation_id <> ALL (:held::bigint[])
+RETURNING 1
+"""
 )
 NEXT_WAKE = query(
     "WITH RECURSIVE <tenants> SELECT min(wake_at) - <now> FROM tenants",

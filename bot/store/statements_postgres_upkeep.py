@@ -90,10 +90,17 @@ RETURNING <returned>
 """,
     returned=_RETURNED,
 )
+# As whoever holds the lane does it; the other way round each would wait for the other.
+_LANE_FIRST = """
+lane_first AS MATERIALIZED (
+  SELECT FROM lane WHERE conversation_id = :conversation FOR NO KEY UPDATE
+)"""
 RETRY = query(
     """
-WITH revived AS (
+WITH <lane_first>,
+revived AS (
   UPDATE outbox SET state = 'queued', due_at = <now>, expires_at = NULL, changed_at = <now>
+  FROM lane_first
   WHERE conversation_id = :conversation AND turn = :turn AND piece = :piece
     AND body IS NOT NULL AND state IN ('dead', 'held')
   RETURNING conversation_id
@@ -103,15 +110,25 @@ woken AS (
   WHERE lane.conversation_id = revived.conversation_id
 )
 SELECT FROM revived
-"""
+""",
+    lane_first=_LANE_FIRST,
 )
 DROP = query(
     """
-DELETE FROM outbox
-WHERE conversation_id = :conversation AND turn = :turn AND piece = :piece
-  AND state NOT IN ('sending', 'sent')
-RETURNING 1
-"""
+WITH <lane_first>,
+dropped AS (
+  DELETE FROM outbox USING lane_first
+  WHERE conversation_id = :conversation AND turn = :turn AND piece = :piece
+    AND state NOT IN ('sending', 'sent')
+  RETURNING conversation_id
+),
+woken AS (
+  UPDATE lane SET wake_at = least(wake_at, <now>) FROM dropped
+  WHERE lane.conversation_id = dropped.conversation_id
+)
+SELECT FROM dropped
+""",
+    lane_first=_LANE_FIRST,
 )
 REPAIR = query(
     """

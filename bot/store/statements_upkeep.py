@@ -260,6 +260,7 @@ FORGET_WAITING = sql(
         inbox.c.conversation_id == HERE,
         WAITING,
         inbox.c.kind != literal_column("'command'"),
+        inbox.c.id != bindparam("order"),
         _mine(inbox.c.person),
     )
 )

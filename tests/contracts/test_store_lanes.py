@@ -86,6 +86,25 @@ async def test_a_node_that_leaves_frees_its_lanes_at_once(world: World) -> None:
     assert await world.store.claim_one(await world.node("two"), claim.conversation) is not None
 
 
+async def test_a_node_lets_go_of_lanes_that_it_does_not_know_of(world: World) -> None:
+    """A claim whose answer was lost has taken them."""
+    known, unknown = await world.accept(), await world.accept(world.inbound(address=OTHER_CHAT))
+    node, other = await world.node("one"), await world.node("two")
+    held = await world.store.claim_one(node, known.conversation)
+    lost = await world.store.claim_one(node, unknown.conversation)
+    assert held is not None
+    assert lost is not None
+    assert not await world.store.claim(other, 10)
+    assert await world.store.let_go(other, ()) == 0
+    assert await world.store.let_go(node, {known.conversation}) == 1
+    await world.answered(held)
+    with pytest.raises(Fenced):
+        await world.store.release(lost)
+    (again,) = await world.store.claim(other, 10)
+    assert again.conversation == unknown.conversation
+    assert again.fence > lost.fence
+
+
 async def test_a_lease_is_renewed_while_it_lasts_and_not_after(world: World) -> None:
     node = await world.node()
     await world.age(10)
@@ -103,7 +122,8 @@ async def test_a_node_whose_lease_ran_out_goes_on_under_its_next_epoch(world: Wo
     await world.age(LEASE.total_seconds() + 1)
     again = await world.store.rejoin(claim.node, LEASE)
     assert again is not None
-    assert (again.name, again.epoch) == ("one", claim.node.epoch + 1)
+    assert again.name == "one"
+    assert again.epoch > claim.node.epoch
     assert await world.store.renew(again, LEASE)
     (taken,) = await world.store.claim(again, 10)
     assert taken.conversation == claim.conversation
@@ -166,6 +186,17 @@ async def test_a_claim_is_over_although_the_same_node_has_taken_the_lane_again(
         with pytest.raises(Fenced):
             await world.store.take(over, row)
     assert (await world.store.head(third)).outbox == (row,)
+
+
+async def test_a_claim_tells_which_one_it_follows(world: World) -> None:
+    """Who finds his own knows that nobody else has held the lane since."""
+    first = await world.claimed(await world.node("one"))
+    again = await world.store.claim_one(await world.node("one"), first.conversation)
+    assert again is not None
+    assert again.before == first.fence
+    (third,) = await world.store.claim(await world.node("one"), 10)
+    assert third.before == again.fence
+    assert third.fence > third.before > first.fence
 
 
 async def test_what_is_not_waited_for_is_refused_by_the_next_write_that_is(world: World) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from bot.domain.message import Choice, Citation, Image, Outbound, Sent
 from bot.domain.records import OutboxState
-from bot.errors import Fenced
+from bot.errors import Gone
 from tests.contracts.worlds import CHAT, HERE, World
 
 
@@ -94,6 +94,19 @@ async def test_what_was_given_up_is_a_dead_letter_that_can_be_replayed(world: Wo
     assert (found.state, found.outbound.expires_at) == (OutboxState.QUEUED, None)
 
 
+async def test_what_waited_behind_a_piece_that_is_dropped_waits_no_longer(world: World) -> None:
+    claim = await world.claimed()
+    first, second = await world.answered(claim, pieces=2)
+    later = world.now() + timedelta(hours=3)
+    taken = await world.store.take(claim, first)
+    await world.store.put_back(claim, taken, due_at=later, error="flood")
+    assert await world.store.release(claim, wake_at=later)
+    assert await world.store.outbox_drop(first.conversation, first.turn, first.piece)
+    again = await world.store.claim_one(claim.node, claim.conversation)
+    assert again is not None
+    assert [row.piece for row in (await world.store.head(again)).outbox] == [second.piece]
+
+
 async def test_a_dead_letter_can_be_dropped_but_not_one_that_is_on_its_way(world: World) -> None:
     claim = await world.claimed()
     first, second = await world.answered(claim, pieces=2, sending_first=True)
@@ -104,16 +117,15 @@ async def test_a_dead_letter_can_be_dropped_but_not_one_that_is_on_its_way(world
     assert await world.store.outbox_rows([OutboxState.DEAD]) == []
 
 
-async def test_taking_a_piece_that_is_gone_gives_the_lane_back(world: World) -> None:
+async def test_a_piece_that_is_gone_is_not_taken_and_its_lane_stays_held(world: World) -> None:
     node = await world.node()
     claim = await world.claimed(node)
     (row,) = await world.answered(claim)
     assert await world.store.outbox_drop(row.conversation, row.turn, row.piece)
-    with pytest.raises(Fenced):
+    with pytest.raises(Gone):
         await world.store.take(claim, row)
-    again = await world.store.claim_one(node, claim.conversation)
-    assert again is not None
-    assert (await world.store.head(again)).outbox == ()
+    assert (await world.store.head(claim)).outbox == ()
+    assert await world.store.claim_one(node, claim.conversation) is None
 
 
 async def test_what_was_sent_stays_sent(world: World) -> None:

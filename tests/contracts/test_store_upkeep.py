@@ -99,6 +99,18 @@ async def test_forgetting_a_conversation_leaves_no_line_of_it(world: World) -> N
     assert [row.outbound.text for row in rows] == ["forgotten"]
 
 
+async def test_the_order_to_forget_keeps_its_words_until_it_is_answered(world: World) -> None:
+    """Only its words tell what it is, and it may have to be obeyed once more."""
+    accepted = await world.accept(world.inbound("forget this"))
+    order = await world.accept(world.inbound("忘记我"))
+    claim = await world.store.claim_one(await world.node(), accepted.conversation)
+    assert claim is not None
+    await world.store.forget(claim, None, order=order.inbound)
+    await world.store.forget(claim, ANN, order=order.inbound)
+    head = await world.store.head(claim)
+    assert [row.inbound.text for row in head.waiting] == ["", "忘记我"]
+
+
 async def test_forgetting_one_sender_leaves_the_others(world: World) -> None:
     claim = await world.claimed()
     await world.answered(claim, "for Ann")

@@ -31,6 +31,16 @@ def test_every_sentence_is_there_in_both_languages_with_the_same_blanks(name: st
     assert set(re.findall("<[a-z]+>", english)) == set(re.findall("<[a-z]+>", chinese))
 
 
+@pytest.mark.parametrize("name", sorted(names()))
+def test_chinese_is_punctuated_as_chinese_is(name: str) -> None:
+    values = dict.fromkeys(fields_of_all(), "x")
+    assert not re.search("[\u4e00-\u9fff”)）][,:;]", sentence(name, "zh", **values))
+
+
+def fields_of_all() -> set[str]:
+    return {"size", "turns", "input", "output", "tools", "tool", "arguments", "names"}
+
+
 def test_the_engine_and_the_policies_say_only_sentences_that_exist() -> None:
     used: set[str] = set()
     for path in [*ROOT.glob("bot/engine/*.py"), *ROOT.glob("bot/policy/*.py")]:

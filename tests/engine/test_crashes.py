@@ -8,7 +8,7 @@ from typing import Any
 
 from bot import Address, Held, Kind, Outbound, Permanent, ToolContext, Transient, tool
 from bot.domain.model import Delta, Request, TextDelta
-from bot.domain.records import OutboxRow
+from bot.domain.records import OutboxRow, OutboxState
 from bot.engine.taking import Limits
 from bot.store.memory import MemoryStore
 from tests.engine.house import RULES, Gate, House, ListPlatform, ScriptedModel, calls, says
@@ -162,7 +162,7 @@ async def test_a_piece_that_waits_long_is_sent_when_its_time_comes_with_nothing_
         assert await house.has_sent(1) == ["you said: hello"]
 
 
-async def test_a_lane_that_was_given_back_under_its_holder_is_claimed_again_at_once() -> None:
+async def test_a_piece_that_was_taken_by_another_hand_is_looked_for_again_at_once() -> None:
     class Snatching(MemoryStore):
         snatched = False
 
@@ -185,6 +185,41 @@ async def test_a_lane_that_was_given_back_under_its_holder_is_claimed_again_at_o
     ).open() as house:
         await house.say("hello")
         assert await house.has_sent(2) == ["abcde", "fgh"]
+
+
+async def test_a_turn_goes_on_although_a_piece_of_the_one_before_is_gone() -> None:
+    """Else a call that may happen once would be looked for, not found, and made beside itself."""
+    begun: list[str] = []
+    go_on = asyncio.Event()
+
+    async def found(key: str) -> str | None:
+        return None
+
+    @tool(effect="once", lookup=found)
+    async def book(ctx: ToolContext) -> str:
+        """Book."""
+        begun.append(ctx.key)
+        await go_on.wait()
+        return "booked"
+
+    platform = ListPlatform()
+    platform.faults = [Transient("flood", retry_after=timedelta(seconds=5))]
+    model = ScriptedModel(says("never shown"), calls(("book", "{}")), says("done"))
+    async with House(model, platform=platform, tools=[book]).open() as house:
+        await house.say("one")
+        await until(lambda: house.observer.named("send_failed"))
+        await house.say("two")
+        await until(lambda: begun)
+        (row,) = await house.store.outbox_rows([OutboxState.QUEUED])
+        assert await house.store.outbox_drop(row.conversation, row.turn, row.piece)
+        for _ in range(10):
+            house.clock.advance(1)
+            for _ in range(20):
+                await asyncio.sleep(0)
+        go_on.set()
+        assert await house.has_sent(1) == ["done"]
+        assert len(begun) == 1
+        assert [fact["attempt"] for fact in house.observer.named("turn_started")] == [1, 1]
 
 
 async def test_a_sentence_that_a_crash_interrupted_is_said_and_not_made_a_turn() -> None:

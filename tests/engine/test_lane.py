@@ -230,6 +230,7 @@ async def test_a_permanent_failure_is_a_dead_letter_and_the_lane_goes_on() -> No
         await h.say("one")
         await h.say("two", address=Address("list", "me", "other"))
         await h.has_sent(1)
+        await h.at_rest()
         dead = await h.store.outbox_rows([OutboxState.DEAD])
         assert len(dead) == 1
 

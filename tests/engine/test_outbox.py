@@ -140,6 +140,15 @@ async def test_what_the_platform_says_about_when_to_come_back_is_obeyed_until_it
     assert await expiring.delivery.drain() == EPOCH + timedelta(minutes=10)
 
 
+@pytest.mark.parametrize("state", [OutboxState.QUEUED, OutboxState.HELD])
+async def test_a_platform_that_asks_for_longer_than_anyone_lives_is_asked_again_tomorrow(
+    state: OutboxState,
+) -> None:
+    counter = Counter(piece(0, state=state))
+    counter.platform.faults = [Transient("flood", retry_after=timedelta(days=10**8))]
+    assert await counter.delivery.drain() == EPOCH + timedelta(days=1)
+
+
 async def test_a_held_piece_keeps_its_place_until_the_person_writes() -> None:
     counter = Counter(piece(0), piece(1))
     counter.platform.faults = [Held("closed")]

@@ -5,14 +5,25 @@ from collections.abc import Sequence
 
 import pytest
 
-from bot import Transient
+from bot import Outbound, ToolContext, Transient, tool
 from bot.domain.records import Claim, Node
 from bot.engine.runner import LeaseLost
 from bot.store.memory import MemoryStore
-from tests.engine.house import Gate, House, ScriptedModel
+from tests.engine.house import Gate, House, ScriptedModel, calls, says
 from tests.fakes import FakeClock, until
 
 LEASE = 15.0
+
+
+async def passing(house: House, count: int) -> list[str]:
+    """What was sent, once so much was and nothing is left to do; a second passes at a time."""
+
+    def over() -> bool:
+        house.clock.advance(1.0)
+        return len(house.platform.sent) >= count and not house.engine.runner.running
+
+    await until(over)
+    return house.platform.texts
 
 
 class AwayStore(MemoryStore):
@@ -46,6 +57,64 @@ async def test_a_node_that_slept_longer_than_its_lease_begins_its_turns_again() 
         assert (await house.has_sent(2))[1] == "you said: and now?"
 
 
+class RefusingStore(MemoryStore):
+    """Says when it has refused to renew a lease that was over."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        super().__init__(clock)
+        self.refused = asyncio.Event()
+
+    async def renew(self, node: Node, *rest: object) -> bool:
+        kept = await super().renew(node, *rest)  # type: ignore[arg-type]
+        if not kept:
+            self.refused.set()
+        return kept
+
+
+@pytest.mark.parametrize("fault", [None, Transient("busy")])
+async def test_a_send_that_was_under_way_when_a_lease_ran_out_is_known_and_not_repeated(
+    fault: Transient | None,
+) -> None:
+    clock = FakeClock()
+    store = RefusingStore(clock)
+    house = House(ScriptedModel(), clock=clock, store=store)
+    reached, answered = asyncio.Event(), asyncio.Event()
+
+    async def wire(piece: Outbound) -> None:
+        reached.set()
+        await answered.wait()
+
+    house.platform.before_send = wire
+    house.platform.faults = [] if fault is None else [fault]
+    async with house.open():
+        await house.say("hello")
+        await reached.wait()
+        clock.advance(LEASE + 5)
+        await store.refused.wait()
+        answered.set()
+        await until(lambda: house.engine.runner.node.epoch == 2)
+        assert await passing(house, 1) == ["you said: hello"]
+        assert "repeated" not in [one["outcome"] for one in house.observer.named("send_failed")]
+
+
+async def test_a_send_that_does_not_end_is_cut_off_with_its_lease_and_in_doubt() -> None:
+    clock = FakeClock()
+    house = House(ScriptedModel(), clock=clock)
+    reached = asyncio.Event()
+
+    async def wire(piece: Outbound) -> None:
+        if not reached.is_set():
+            reached.set()
+            await asyncio.Event().wait()
+
+    house.platform.before_send = wire
+    async with house.open():
+        await house.say("hello")
+        await reached.wait()
+        clock.advance(LEASE + 5)
+        assert await house.has_sent(1) == ["(sent again) you said: hello"]
+
+
 async def test_a_node_that_slept_is_not_sure_of_its_lanes_until_it_has_asked() -> None:
     async with House(ScriptedModel()).open() as house:
         await until(lambda: house.clock.sleepers)
@@ -71,6 +140,41 @@ async def test_a_database_that_is_away_for_longer_than_the_lease_is_waited_for()
         store.away = False
         await until(lambda: _sent_after(clock, house))
         assert house.platform.texts == ["you said: hello"]
+
+
+@pytest.mark.slow  # turns that do not stop are waited for five seconds
+async def test_a_call_that_outlives_the_lease_is_waited_for_and_not_made_beside_itself() -> None:
+    begun: list[str] = []
+    go_on = asyncio.Event()
+
+    async def found(key: str) -> str | None:
+        return None
+
+    @tool(effect="once", lookup=found)
+    async def book(ctx: ToolContext) -> str:
+        """Book."""
+        begun.append(ctx.key)
+        await go_on.wait()
+        return "booked"
+
+    clock = FakeClock()
+    store = AwayStore(clock)
+    model = ScriptedModel(calls(("book", "{}")), says("done"))
+    async with House(model, clock=clock, store=store, tools=[book]).open() as house:
+        first = house.engine.runner.node
+        await house.say("hello")
+        await until(lambda: begun)
+        store.away = True
+        for _ in range(2):
+            clock.advance(LEASE / 3 + 0.1)
+            await _a_while()
+        store.away = False
+        await until(lambda: house.engine.runner.node != first, seconds=20)
+        await until(lambda: len(house.observer.named("turn_started")) > 1)
+        await _a_while()
+        go_on.set()
+        assert await house.has_sent(1) == ["done"]
+        assert len(begun) == 1
 
 
 async def test_turns_that_end_because_the_database_is_away_are_no_crashes_however_often() -> None:
@@ -181,5 +285,5 @@ async def test_a_node_whose_name_another_process_took_stops() -> None:
     await until(lambda: house.clock.sleepers)
     house.clock.advance(LEASE)
     async with asyncio.timeout(5):
-        with pytest.raises(LeaseLost):
+        with pytest.raises(LeaseLost, match=rf" {house.engine.runner.node.name};.* `server\.node`"):
             await running

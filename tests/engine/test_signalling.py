@@ -9,7 +9,8 @@ from typing import Any
 from bot import Address, Elsewhere, Transient
 from bot.domain.conversation import ConversationId
 from bot.domain.records import NewSignal, Signal, SignalKind
-from bot.engine.signalling import LOOK_IDLE, LOOK_LIVELY, PACE, RENEW, Signalling
+from bot.engine.hearing import LOOK_IDLE, LOOK_LIVELY
+from bot.engine.signalling import PACE, RENEW, Signalling
 from bot.engine.watching import GONE, REMEMBERED
 from bot.store.memory import MemoryStore
 from bot.store.memory_rows import Rows

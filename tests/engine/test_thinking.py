@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from bot import ToolContext, tool
+from bot.domain.message import ToolResult
 from bot.domain.model import Delta, Finished, Reason, Request, TextDelta
 from bot.errors import ContextTooLong
 from tests.engine.house import Gate, House, Script, ScriptedModel, calls, says
@@ -144,3 +145,47 @@ async def test_a_prose_before_a_call_is_kept_in_the_answer_and_said_once_in_the_
         await house.has_sent(2)
         said = [message.text for message in house.model.requests[-1].messages[1:]]
         assert said == ["look", "Let me look.", "", "I see it.", "sure?"]
+
+
+async def test_half_an_emoji_from_a_model_or_a_function_ends_no_turn() -> None:
+    booked: list[str] = []
+
+    @tool(effect="once")
+    async def book(place: str) -> str:
+        """Book.
+
+        Args:
+            place: Where.
+        """
+        booked.append(place)
+        return f"{place} \ud83d booked"
+
+    wrong, right = '{"place": "caf\\ud83d"}', '{"place": "cafe"}'
+    model = ScriptedModel(calls(("book", wrong)), calls(("book", right)), says("done"))
+    async with House(model, tools=[book]).open() as house:
+        await house.say("book it")
+        assert await house.has_sent(1) == ["done"]
+        (told,) = model.requests[-1].messages[-1].parts
+        assert isinstance(told, ToolResult)
+        assert told.text == "cafe \ufffd booked"
+        assert booked == ["cafe"]
+
+
+async def test_arguments_nested_deeper_than_anyone_reads_are_the_models_mistake() -> None:
+    @tool(effect="once")
+    async def book(places: list[str]) -> str:
+        """Book.
+
+        Args:
+            places: Where.
+        """
+        return f"{len(places)} booked"
+
+    deep = '{"places": ' + "[" * 100_000 + "]" * 100_000 + "}"
+    model = ScriptedModel(calls(("book", deep)), says("done"))
+    async with House(model, tools=[book]).open() as house:
+        await house.say("book it")
+        assert await house.has_sent(1) == ["done"]
+        (told,) = model.requests[-1].messages[-1].parts
+        assert isinstance(told, ToolResult)
+        assert told.failed

@@ -1,6 +1,7 @@
 """SIGTERM: no new turns, running ones finish in their time, the next start resumes the rest."""
 
 import asyncio
+import json
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -37,6 +38,13 @@ async def world(
             await program.kill()
 
 
+def said(program: Program, event: str) -> Any:
+    """The one line of the log about it."""
+    lines = [json.loads(one) for one in program.output.splitlines() if one.startswith("{")]
+    (found,) = [line for line in lines if line["event"] == event]
+    return found
+
+
 async def not_ready(program: Program) -> str:
     """Wait until the program says that it should get no more work; why."""
     async with asyncio.timeout(10), aiohttp.ClientSession() as http:
@@ -61,6 +69,8 @@ async def test_a_running_turn_is_finished_and_what_comes_meanwhile_waits_for_the
         assert await telegram.post(meanwhile, Webhook(f"{program.url}/in/telegram", SECRET)) == 503
         let_go.set()
         assert await stopping == 0
+        assert said(program, "drain.began")["running"] == 1
+        assert said(program, "drain.ended")
         assert telegram.texts(ANN) == [LONG]
         telegram.push(meanwhile)
         await program.start()
@@ -79,6 +89,7 @@ async def test_a_turn_that_is_longer_than_the_grace_time_is_resumed_by_the_next_
         telegram.push(telegram.updates.mention("a slow one"))
         await telegram.wait_for(lambda: any("one" in text for text in telegram.texts(GROUP)), 30.0)
         assert await program.stop() == 0
+        assert said(program, "drain.left")["lanes"] == 1
         assert model.asked[0].closed_at is not None
         assert telegram.texts(GROUP) != [LONG]
         await program.start()

@@ -121,7 +121,7 @@ async def test_what_a_failed_tool_says_at_length_is_not_for_people() -> None:
         ("what do you think of the election?", "No language model is configured"),
         ("你觉得这次选举怎么样?", "没有配置语言模型"),
         ("hello", "Hello!"),
-        ("你好", "您好!"),
+        ("你好", "您好！"),
     ],
 )
 async def test_without_a_match_it_says_what_it_is_and_what_can_be_asked(
@@ -169,6 +169,23 @@ async def test_a_short_follow_up_uses_the_same_tool_again() -> None:
     ]
     deltas = await answer(quiet(*history, "and of Norway?"))
     assert arguments(deltas) == {"country": "Norway"}
+
+
+@pytest.mark.parametrize("spoken", ["hello", "Thanks!", "谢谢。", "你好!", "/status", "ok"])
+async def test_what_is_said_out_of_politeness_is_no_follow_up(spoken: str) -> None:
+    call = ToolCall("c", "capital", '{"country":"Peru"}')
+    history = [
+        said("capital of Peru"),
+        Message(Role.ASSISTANT, (call,), sent_at=EPOCH),
+        Message(Role.TOOL, (ToolResult("c", "capital", "Lima"),), sent_at=EPOCH),
+        said("The result is Lima", Role.ASSISTANT),
+    ]
+    assert not calls_of(await answer(quiet(*history, spoken)))
+
+
+async def test_that_something_did_not_work_is_said_in_the_language_of_the_reason() -> None:
+    failed = ToolResult("c", "capital", "我不知道在哪里", failed=True)
+    assert text_of(await answer(reported("capital?", failed))) == "抱歉，没有成功。我不知道在哪里"
 
 
 async def test_the_name_that_marks_a_speaker_in_a_group_is_no_argument() -> None:

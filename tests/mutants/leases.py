@@ -211,7 +211,7 @@ MUTANTS = (
     mutant(
         "epoch-rejoin-postgres",
         "a node whose lease ran out goes on under its former epoch",
-        (CLAIMS, "UPDATE node SET epoch = epoch + 1, alive_until", "UPDATE node SET alive_until"),
+        (CLAIMS, "UPDATE node SET epoch = :next, alive_until", "UPDATE node SET alive_until"),
         tests=LANES,
         only="postgres",
     ),
@@ -314,7 +314,7 @@ MUTANTS = (
         "signal-margin",
         "a signal whose number comes to light after a higher one is not read",
         (
-            "bot/engine/signalling.py",
+            "bot/engine/hearing.py",
             "until = self._clock.monotonic() - MARGIN",
             "until = self._clock.monotonic()",
         ),

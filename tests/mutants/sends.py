@@ -111,7 +111,7 @@ MUTANTS = (
         "a mark counts although another process had the lane in between",
         (
             "bot/engine/marks.py",
-            "is_ours = claim.fence - mark.fence in (0, 1)",
+            "is_ours = mark.fence in (claim.fence, claim.before)",
             "is_ours = claim.fence >= mark.fence",
         ),
         tests="tests/engine/test_marks.py",

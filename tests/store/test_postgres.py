@@ -61,7 +61,7 @@ async def test_two_servers_that_start_together_make_the_tables_once(postgres_url
 
 async def test_tables_that_are_too_new_or_not_there_are_refused(postgres_url: str) -> None:
     reading = PostgresStore(postgres_url, mode="read")
-    with pytest.raises(ConfigError, match="parley migrate"):
+    with pytest.raises(ConfigError, match=r"no tables yet; `parley serve`"):
         await reading.open()
     store = PostgresStore(postgres_url)
     await store.open()
@@ -246,6 +246,29 @@ async def test_an_end_that_is_written_while_its_lane_is_being_taken_is_refused(
         assert await third.fetchval("SELECT count(*) FROM outbox") == 0
 
 
+@pytest.mark.slow  # the database needs a second to see that two wait for each other
+@pytest.mark.parametrize("order", ["outbox_drop", "outbox_retry"])
+async def test_an_operator_and_the_holder_of_a_lane_do_not_wait_for_each_other(
+    world: World, order: str
+) -> None:
+    claim = await world.claimed()
+    (row,) = await world.answered(claim)
+    await world.store.hold(claim, row, until=None)
+    async with beside(world) as other, beside(world) as third:
+        holding = other.transaction()
+        await holding.start()
+        # As every statement of a holder: the lane first, then the rows.
+        await other.execute("SELECT FROM lane FOR NO KEY UPDATE")
+        ordered = asyncio.create_task(
+            getattr(world.store, order)(row.conversation, row.turn, row.piece)
+        )
+        await waits_for_a_lock(third)
+        await other.execute("UPDATE outbox SET state = 'sending'")
+        await holding.commit()
+    # By then it is on its way.
+    assert not await ordered
+
+
 async def test_a_node_that_had_the_lane_before_reads_what_another_wrote_since(
     world: World,
 ) -> None:
@@ -321,3 +344,17 @@ async def test_a_lease_is_renewed_while_every_connection_is_taken(world: World) 
         assert await world.store.renew(node, LEASE)
         again = await world.store.rejoin(node, LEASE)
     assert again is not None
+
+
+async def test_a_next_epoch_whose_answer_was_lost_is_given_again(world: World) -> None:
+    """Else the node would take it for another process that has its name, and stop."""
+    node = await world.node("one")
+    lost = await world.store.rejoin(node, LEASE)
+    again = await world.store.rejoin(node, LEASE)
+    assert again is not None
+    assert again == lost
+    assert await world.store.renew(again, LEASE)
+    # What starts under the name takes it, and it is not given back.
+    await world.node("one")
+    assert await world.store.rejoin(node, LEASE) is None
+    assert await world.store.rejoin(again, LEASE) is None

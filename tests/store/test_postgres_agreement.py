@@ -42,6 +42,7 @@ class Renumbered:
         self._store = store
         self._side = side
         self._fences: dict[tuple[ConversationId, int], int] = {}
+        self._numbers: dict[tuple[ConversationId, int], int] = {}
         self._counts: dict[ConversationId, int] = {}
 
     def __getattr__(self, name: str) -> Callable[..., Awaitable[Any]]:
@@ -59,7 +60,11 @@ class Renumbered:
     def _real(self, value: Any) -> Any:
         if not isinstance(value, Claim):
             return value
-        return replace(value, fence=self._fences.get((value.conversation, value.fence), 0))
+        fences = self._fences
+        fence, before = (
+            fences.get((value.conversation, n), 0) for n in (value.fence, value.before)
+        )
+        return replace(value, fence=fence, before=before)
 
     def _counted(self, value: Any) -> Any:
         if isinstance(value, list):
@@ -68,7 +73,9 @@ class Renumbered:
             return value
         count = self._counts[value.conversation] = self._counts.get(value.conversation, 0) + 1
         self._fences[value.conversation, count] = value.fence
-        return replace(value, fence=count)
+        self._numbers[value.conversation, value.fence] = count
+        before = self._numbers.get((value.conversation, value.before), 0)
+        return replace(value, fence=count, before=before)
 
 
 class SteeredClock(FakeClock):

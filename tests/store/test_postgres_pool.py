@@ -8,9 +8,9 @@ from contextlib import asynccontextmanager
 import asyncpg
 import pytest
 
-from bot.errors import ParleyError, Permanent, Transient
+from bot.errors import ConfigError, ParleyError, Permanent, Transient
 from bot.store.postgres import PostgresStore
-from bot.store.postgres_errors import FAILURES, translate
+from bot.store.postgres_errors import FAILURES, explain, translate
 from bot.store.postgres_pool import Pool
 from bot.store.postgres_sql import query
 from tests.contracts.postgres_world import prepared
@@ -54,6 +54,24 @@ def test_no_error_of_the_driver_leaks_and_none_quotes_a_value() -> None:
         found = translate(kind("Failing row contains (a secret)"))
         assert isinstance(found, ParleyError)
         assert "secret" not in str(found)
+
+
+@pytest.mark.parametrize(
+    "kind", [asyncpg.DuplicatePreparedStatementError, asyncpg.InvalidSQLStatementNameError]
+)
+def test_statements_that_a_pooler_mixed_up_name_the_setting_at_the_start_and_later(
+    kind: type[Exception],
+) -> None:
+    later, start = (
+        translate(kind("x")),
+        explain(kind("x"), "postgresql://u:s3cret@pool:6432/parley"),
+    )
+    for said in (later, start):
+        assert isinstance(said, ConfigError)
+        assert "database.pooler: transaction" in str(said)
+        assert "docs/nodes.md" in str(said)
+    assert "pool:6432" in str(start)
+    assert "s3cret" not in str(start)
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 
+from bot.errors import ConfigError
 from bot.store.hints import NoHints
-from bot.store.postgres import PostgresStore
+from bot.store.postgres import Mode, PostgresStore
 from bot.store.postgres_hints import PostgresHints
 from bot.store.postgres_pool import Pool
 from bot.store.postgres_sql import query
@@ -96,3 +97,16 @@ async def test_servers_that_start_together_migrate_through_the_pooler(
     for store in stores:
         assert await store.writable()
         await store.close()
+
+
+@pytest.mark.pgbouncer
+@pytest.mark.parametrize("mode", ["write", "read"])
+async def test_without_the_setting_the_pooler_is_noticed_before_a_statement_fails(
+    pooler: Pooler, postgres_url: str, mode: Mode
+) -> None:
+    prepared = PostgresStore(postgres_url)
+    await prepared.open()
+    await prepared.close()
+    store = PostgresStore(pooler.url(postgres_url), mode=mode)
+    with pytest.raises(ConfigError, match=r"database\.pooler: transaction.*docs/nodes\.md"):
+        await store.open()

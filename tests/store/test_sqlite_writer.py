@@ -114,6 +114,26 @@ async def test_a_mistake_in_an_operation_is_told_to_its_caller_alone(writer: Wri
     assert await writer.run(_numbers) == [1]
 
 
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [(MemoryError, Transient), (AssertionError, AssertionError), (RecursionError, RecursionError)],
+)
+async def test_whatever_an_operation_dies_of_the_writer_goes_on(
+    writer: Writer, error: type[Exception], told: type[Exception]
+) -> None:
+    """SQLite itself says that it has no memory left by Python's own error."""
+
+    def dies(db: sqlite3.Connection) -> None:
+        raise error
+
+    async with asyncio.timeout(LONG):
+        for alone in (False, True):
+            with pytest.raises(told):
+                await writer.run(dies, alone=alone)
+        await writer.run(_insert(1))
+    assert await writer.run(_numbers) == [1]
+
+
 async def test_a_full_disk_is_told_to_everyone_and_heals_by_itself(writer: Writer) -> None:
     await _limit(writer, pages=10)
     writer.post(_insert(1, 100_000))

@@ -60,3 +60,33 @@ def test_only_so_many_conversations_are_kept() -> None:
     windows.put(ConversationId(3), 1, 4, [])
     assert windows.get(ConversationId(2), 1, 4) is None
     assert windows.get(ConversationId(1), 1, 4) == []
+
+
+def test_only_so_much_is_kept_however_few_conversations_it_is() -> None:
+    windows = Windows(size=20_000)
+    windows.put(ConversationId(1), 1, 4, [_long(1), _long(2)])
+    windows.put(ConversationId(2), 1, 4, [])
+    windows.extend(ConversationId(2), [_long(1)])
+    assert windows.get(ConversationId(1), 1, 4) is not None
+    assert windows.get(ConversationId(2), 1, 4) is not None
+    windows.extend(ConversationId(2), [_long(2)])
+    assert windows.get(ConversationId(1), 1, 4) is None
+    assert [message.id for message in windows.get(ConversationId(2), 1, 4) or ()] == [1, 2]
+    windows.extend(ConversationId(2), [_long(3), _long(4)])
+    assert windows.get(ConversationId(2), 1, 4) is None
+
+
+def test_what_has_gone_from_a_window_no_longer_counts() -> None:
+    windows = Windows(size=40_000)
+    windows.put(HERE, 1, 2, [])
+    for seq in range(1, 100):
+        windows.extend(HERE, [_long(seq)])
+        assert windows.get(HERE, 1, 2) is not None
+    windows.put(ConversationId(2), 1, 4, [_long(seq) for seq in (1, 2)])
+    windows.drop(ConversationId(2))
+    windows.put(ConversationId(2), 1, 4, [_long(seq) for seq in (1, 2)])
+    assert windows.get(HERE, 1, 2) is not None
+
+
+def _long(seq: int) -> Message:
+    return Message(Role.ASSISTANT, (Text("x" * 5_000),), EPOCH, seq)

@@ -10,7 +10,8 @@ export class Log {
   constructor(on) {
     this.on = on;
     this.lines = new Map();
-    this.count = 0;
+    // In the order in which they stand
+    this.all = [];
     this.following = true;
     this.oldest = 0;
     this.top = 0;
@@ -24,7 +25,6 @@ export class Log {
     $("newer").onclick = () => this.toEnd();
   }
 
-  get all() { return [...this.lines.values()].sort(order); }
   get growing() { return this.all.find((line) => line.growing); }
   /** Something was said that has no answer yet. */
   get waiting() { return this.all.some((line) => line.mine && line.state === "stored"); }
@@ -33,23 +33,33 @@ export class Log {
   put(data) {
     let line = this.lines.get(data.key);
     if (line) line.update(data);
-    else {
-      line = new Line({ ...data, n: (this.count += 1) }, this.on);
-      this.lines.set(data.key, line);
-    }
-    this.place(line);
+    else line = new Line(data, this.on);
+    // A question may have been heard of after its answer; everything else stays where it was said
+    const first = this.all.find((each) => each === line || (line.seq && line.mine && !each.mine && each.seq > line.seq));
+    if (first !== line) this.place(line);
     this.changed();
     return line;
   }
 
+  /** At the end; what the history brings, after all that is stored before it. */
   place(line) {
-    const all = this.all;
-    const next = all[all.indexOf(line) + 1]?.node ?? (this.thinking.isConnected ? this.thinking : null);
-    if (!line.node.isConnected || line.node.nextSibling !== next) this.list.insertBefore(line.node, next);
+    this.remove(line);
+    this.lines.set(line.key, line);
+    const { all } = this;
+    let at = all.length;
+    if (line.seq) {
+      at = all.findLastIndex(({ seq }) => seq && seq < line.seq) + 1;
+      // Commands and their answers are not in the history: they belong to what stands above them
+      while (all[at]?.seq === 0 && all[at].state === "done") at += 1;
+    }
+    if (at) all[at - 1].node.after(line.node);
+    else this.list.prepend(line.node);
+    all.splice(at, 0, line);
   }
 
   remove(line) {
     this.lines.delete(line.key);
+    this.all = this.all.filter((each) => each !== line);
     line.node.remove();
     this.changed();
   }
@@ -94,16 +104,17 @@ export class Log {
 
   /** A page of history that was asked for at `asked`; `newest` unless it is an older one. */
   merge({ messages, more }, asked, newest) {
-    const keys = new Set();
     const newestKnown = Math.max(0, ...this.all.map((line) => line.seq));
-    for (const each of messages) {
-      const key = (each.role === "assistant" && each.turn) || each.id;
+    const first = messages[0]?.seq || 0;
+    const keys = new Set();
+    const fresh = messages.filter((each) => {
+      const key = each.key = (each.role === "assistant" && each.turn) || each.id;
       keys.add(key);
       const line = this.lines.get(key);
-      if (line?.growing && line.touched > asked) continue;
-      this.put({ ...each, key });
-    }
-    const first = messages[0]?.seq || 0;
+      // What stands there already, first: among it the others find their place
+      if (line) line.seq = each.seq;
+      return !line?.growing || line.touched <= asked;
+    });
     if (newest) {
       // What is gone from the history was forgotten or recalled
       for (const line of this.all.filter((each) => each.touched < asked && !keys.has(each.key))) {
@@ -111,6 +122,7 @@ export class Log {
         else if (line.state === "stored") line.update({ state: "done" });
       }
     }
+    for (const each of fresh) this.put(each);
     // A newest page that begins after all that is known leaves a gap, which is read from there on
     if (!newest || first > newestKnown) this.oldest = more ? first : 0;
     $("earlier").hidden = !this.oldest;
@@ -174,9 +186,4 @@ export class Log {
     for (const line of this.all) line.draw();
     this.changed();
   }
-}
-
-/** As stored; what is not stored yet comes after, as it came. */
-function order(a, b) {
-  return (a.seq || Infinity) - (b.seq || Infinity) || a.n - b.n;
 }

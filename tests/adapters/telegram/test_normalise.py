@@ -16,6 +16,10 @@ from tests.adapters.telegram.raw import CREW, DIRECT, EVE, ME, OURS, heard, mess
 NAMELESS = Me(4242)
 
 
+DEEP = b'{"update_id": 3, "message": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"
+"""Deeper than any reader goes."""
+
+
 def test_a_private_message_names_its_place_its_writer_and_its_time() -> None:
     inbound = heard(message=message("good morning"))
     assert inbound.event_key == "900"
@@ -332,11 +336,12 @@ def test_a_malformed_update_keeps_its_number(raw: bytes) -> None:
 
 
 def test_what_is_no_update_has_no_number() -> None:
-    for raw in (b"", b"[]", b"{", b"\xff\xfe", b'{"ok": true}', b'"\\ud800"'):
+    for raw in (b"", b"[]", b"{", b"\xff\xfe", b'{"ok": true}', b'"\\ud800"', DEEP):
         assert normalise(raw, ME).update_id is None
     assert is_json(b"[1]")
     assert not is_json(b"<html>")
     assert not is_json(b"\xff")
+    assert not is_json(DEEP)
 
 
 def test_a_kind_of_tomorrow_is_unknown() -> None:

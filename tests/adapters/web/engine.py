@@ -88,6 +88,7 @@ class Conversation:
     entries: list[Entry] = field(default_factory=list)
     waiting: dict[str, Entry] = field(default_factory=dict)
     keys: set[str] = field(default_factory=set)
+    commands: set[str] = field(default_factory=set)
     turns: asyncio.Lock = field(default_factory=asyncio.Lock)
     running: "asyncio.Task[None] | None" = None
 
@@ -142,6 +143,8 @@ class ScriptedEngine:
             if conversation.running is not None:
                 conversation.running.cancel()
             return Taken(new=True)
+        if inbound.kind is Kind.COMMAND:
+            conversation.commands.add(inbound.event_key)
         entry = Entry(inbound.message, inbound.address, inbound.event_key, waiting=True)
         conversation.waiting[inbound.event_key] = entry
         if not self.silent:
@@ -179,10 +182,15 @@ class ScriptedEngine:
         conversation.waiting[key] = Entry(message, address, key)
         self._finish(conversation, key, TurnId(self._next()), answer, answer.text)
 
-    async def push(self, address: Address, text: str) -> None:
-        """Send something that nobody asked for."""
+    async def push(self, address: Address, text: str, turn: int | None = None) -> None:
+        """Send something that nobody asked for, or the answer of a turn that is remembered."""
         assert self.adapter is not None
-        await self.adapter.send(Outbound(f"{self._next()}/0", address, text))
+        await self.adapter.send(Outbound(f"{turn or self._next()}/0", address, text))
+
+    @property
+    def last_turn(self) -> int:
+        """The newest turn's number."""
+        return self._turns
 
     async def _answer_waiting(self, address: Address) -> None:
         conversation = self._conversations[str(address)]
@@ -229,6 +237,9 @@ class ScriptedEngine:
     def _finish(
         self, conversation: Conversation, key: str, turn: TurnId, answer: Answer, text: str
     ) -> None:
+        if key in conversation.commands:
+            del conversation.waiting[key]  # a command and its answer are no part of the transcript
+            return
         now = self.clock.now()
         conversation.say(conversation.waiting[key].message, None, key)
         for n, (tool, arguments, result) in enumerate(answer.calls):

@@ -42,6 +42,7 @@ async def test_the_same_id_is_accepted_once_and_acknowledged_every_time() -> Non
     ("body", "status"),
     [
         ("no json", 400),
+        ('{"id": ' + "[" * 1_900, 400),
         ('{"text": "no id"}', 400),
         ('{"id": "spaces are no id", "text": "x"}', 400),
         ('{"id": 7, "text": "x"}', 400),

@@ -1,0 +1,194 @@
+"""The database did what it was asked, and its answer was lost: nothing is lost with it."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+
+from bot import Outbound, Permanent, Sender, Sent, Transient
+from bot.domain.conversation import ConversationId, InboundId, Session, Turn
+from bot.domain.records import Claim, Head, Node, OutboxRow
+from bot.store.memory import MemoryStore
+from tests.engine.house import RULES, Gate, House, ListPlatform, ScriptedModel
+from tests.fakes import FakeClock, until
+
+
+class ForgetfulStore(MemoryStore):
+    """Does what it is asked; of what is named in `loses` the answer is lost, once each."""
+
+    def __init__(self, clock: FakeClock, *loses: str) -> None:
+        super().__init__(clock)
+        self.loses = set(loses)
+
+    def _lose(self, name: str) -> None:
+        if name in self.loses:
+            self.loses.discard(name)
+            raise Transient("the answer was lost")
+
+    async def claim(self, node: Node, limit: int) -> Sequence[Claim]:
+        found = await super().claim(node, limit)
+        if found:
+            self._lose("claim")
+        return found
+
+    async def forget(
+        self, claim: Claim, sender: Sender | None, *, order: InboundId | None = None
+    ) -> None:
+        await super().forget(claim, sender, order=order)
+        self._lose("forget")
+
+
+async def test_lanes_that_a_claim_took_without_telling_are_not_held_for_ever() -> None:
+    clock = FakeClock()
+    store = ForgetfulStore(clock, "claim")
+    # As on a database that several nodes share: only there an answer can be lost.
+    rules = replace(RULES, polls=True)
+    async with House(ScriptedModel(), clock=clock, store=store, rules=rules).open() as house:
+        await house.say("hello")
+        await until(lambda: _says_after(clock, house, "you said: hello"))
+
+
+@pytest.mark.parametrize("words", ["/forget", "忘记我"])
+async def test_who_asked_to_be_forgotten_is_told_although_it_took_two_tries(words: str) -> None:
+    clock = FakeClock()
+    store = ForgetfulStore(clock, "forget")
+    async with House(ScriptedModel(), clock=clock, store=store).open() as house:
+        await house.say("my name is Ann")
+        await house.has_sent(1)
+        await house.say(words)
+        await until(lambda: _says_after(clock, house, "is deleted"))
+
+
+class BrokenStore(MemoryStore):
+    """Every look at a lane fails, and once giving one back, too, until it is mended."""
+
+    broken = True
+    refuses = True
+
+    async def head(self, claim: Claim) -> Head:
+        if self.broken:
+            raise Permanent("broken")
+        return await super().head(claim)
+
+    async def release(self, claim: Claim, *, wake_at: datetime | None = None) -> bool:
+        if self.refuses:
+            self.refuses = False
+            raise Transient("away")
+        return await super().release(claim, wake_at=wake_at)
+
+
+async def test_a_lane_that_could_not_even_be_given_back_is_taken_up_again() -> None:
+    clock = FakeClock()
+    store = BrokenStore(clock)
+    rules = replace(RULES, polls=True)
+    async with House(ScriptedModel(), clock=clock, store=store, rules=rules).open() as house:
+        await house.say("hello")
+        await until(lambda: _gave_up_after(clock, store, house))
+        store.broken = False
+        await until(lambda: _says_after(clock, house, "you said: hello"))
+
+
+class AwayStore(MemoryStore):
+    """A store whose database can be away."""
+
+    away = False
+
+    async def start(self, claim: Claim, turn: Turn, session: Session) -> None:
+        if self.away:
+            raise Transient("away")
+        await super().start(claim, turn, session)
+
+    async def head(self, claim: Claim) -> Head:
+        if self.away:
+            raise Transient("away")
+        return await super().head(claim)
+
+
+async def test_a_server_that_is_told_to_stop_stops_although_the_database_is_away() -> None:
+    clock = FakeClock()
+    store, gate = AwayStore(clock), Gate()
+    house = House(ScriptedModel(gate), clock=clock, store=store)
+    await house.engine.runner.join()
+    running = asyncio.ensure_future(house.engine.runner.run())
+    await house.say("hello")
+    await gate.reached.wait()
+    store.away = True
+    assert not await house.engine.runner.drain(timedelta(0))
+    running.cancel()
+    await until(lambda: _done_after(clock, running))
+
+
+class TimedStore(MemoryStore):
+    """Its fences are times, as PostgreSQL's are; its database can be away."""
+
+    away = False
+
+    def _take_lane(self, node: Node, conversation: ConversationId) -> Claim:
+        claim = super()._take_lane(node, conversation)
+        self._rows.lanes[conversation].fence += 1000
+        return replace(claim, fence=claim.fence + 1000)
+
+    async def renew(self, node: Node, lease: timedelta) -> bool:
+        self._be_there()
+        return await super().renew(node, lease)
+
+    async def rejoin(self, node: Node, lease: timedelta) -> Node | None:
+        self._be_there()
+        return await super().rejoin(node, lease)
+
+    async def sent(self, claim: Claim, row: OutboxRow, sent: Sent) -> None:
+        self._be_there()
+        await super().sent(claim, row, sent)
+
+    def _be_there(self) -> None:
+        if self.away:
+            raise Transient("away")
+
+
+async def test_what_left_while_the_database_was_away_is_not_sent_again_under_the_next_lease() -> (
+    None
+):
+    clock = FakeClock()
+    store, platform = TimedStore(clock), ListPlatform()
+
+    async def fall(piece: Outbound) -> None:
+        store.away = True
+
+    platform.before_send = fall
+    house = House(ScriptedModel(), clock=clock, store=store, platform=platform)
+    async with house.open():
+        await house.say("hello")
+        await house.has_sent(1)
+        for _ in range(100):
+            await until(lambda: clock.sleepers)
+            clock.advance(0.2)
+        store.away = False
+        platform.before_send = None
+        await until(lambda: _noted_after(clock, house))
+        assert platform.texts == ["you said: hello"]
+
+
+def _noted_after(clock: FakeClock, house: House) -> bool:
+    clock.advance(0.2)
+    return bool(house.observer.named("sent"))
+
+
+def _gave_up_after(clock: FakeClock, store: BrokenStore, house: House) -> bool:
+    clock.advance(0.2)
+    return not store.refuses and not house.engine.runner.running
+
+
+def _says_after(clock: FakeClock, house: House, words: str) -> bool:
+    clock.advance(0.2)
+    return _says(house, words)
+
+
+def _says(house: House, words: str) -> bool:
+    return any(words in text for text in house.platform.texts)
+
+
+def _done_after(clock: FakeClock, running: "asyncio.Future[None]") -> bool:
+    clock.advance(0.2)
+    return running.done()
