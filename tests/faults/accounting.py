@@ -1,16 +1,21 @@
 """What the database has counted, for the checker: the only thing it reads that no peer wrote."""
 
+import asyncio
 import json
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import asyncpg
 
 from tests.faults.marks import marks_in
+from tests.faults.node import Node
+from tests.peers.process import Remote
 
+PATIENCE = 30.0
 USAGE = """
 SELECT c.address, sum(u.input), sum(u.output), sum(u.calls)
 FROM "usage" u JOIN conversation c ON c.id = u.conversation_id
@@ -21,6 +26,27 @@ SELECT c.address, o.error, o.body
 FROM outbox o JOIN conversation c ON c.id = o.conversation_id
 WHERE o.state = 'dead' ORDER BY c.address
 """
+
+
+async def write_metrics(node: Node, folder: Path) -> None:
+    """What a node shows to operators, as it is just before it is told to stop."""
+    limit = aiohttp.ClientTimeout(total=PATIENCE)
+    async with (
+        aiohttp.ClientSession() as session,
+        session.get(f"{node.url}/metrics", timeout=limit) as answer,
+    ):
+        (folder / f"metrics-{node.name}.txt").write_bytes(await answer.read())
+
+
+async def count_lines(folder: Path, peers: Mapping[str, Remote]) -> dict[str, int]:
+    """How many lines each stand-in has written, as it counts them itself."""
+    return {name: await _last_number(folder / name, peer) for name, peer in peers.items()}
+
+
+async def _last_number(file: Path, peer: Remote) -> int:
+    there = (await asyncio.to_thread(file.read_bytes)).count(b"\n")
+    newest = await peer.log(after=max(0, there - 1))
+    return int(newest[-1]["number"]) if newest else there
 
 
 async def write_books(url: str, folder: Path) -> None:

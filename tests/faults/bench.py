@@ -1,13 +1,23 @@
 """What a row of the matrix is given, and what is kept of it: the folders of its worlds."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from tests import postgres
 from tests.faults.warm import Warm
 from tests.faults.world import Plan, Store, World, world
+
+
+class Tried(NamedTuple):
+    """What the checker has counted in one world."""
+
+    faults: int
+    """What struck."""
+    met: int
+    """What of it met a message."""
 
 
 @dataclass(slots=True)
@@ -40,6 +50,13 @@ class Bench:
         leased = plan.leased(max(plan.lease, self.lease))
         async with world(leased, folder, server=self.server, warm=self.warm) as made:
             yield made
+
+    def weigh(self, verdicts: Sequence[Tried]) -> None:
+        """A run in which nothing went wrong, or in nobody's way, has tried nothing."""
+        if not sum(one.faults for one in verdicts):
+            self.missed.append("nothing went wrong at all")
+        elif not sum(one.met for one in verdicts):
+            self.missed.append("nothing of what went wrong met a message")
 
 
 Run = Callable[[Bench], Awaitable[None]]

@@ -1,15 +1,20 @@
-"""A small disk of a run's own, and what can go wrong with it: no room, and files kept short."""
+"""A small disk of a run's own, and what can go wrong: no room, files kept short or read-only."""
 
+import array
 import errno
+import fcntl
+import os
 import resource
 import shutil
 import sqlite3
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 BLOCK = 1 << 16
+GET_FLAGS, SET_FLAGS, IMMUTABLE = 0x80086601, 0x40086602, 0x10
+"""Linux: `chattr +i`, which ext4 and its kin ask for at each write, and not only at the opening."""
 
 
 class Disk:
@@ -35,11 +40,12 @@ class Disk:
 
 
 @contextmanager
-def disk(folder: Path, megabytes: int) -> Iterator[Disk | None]:
+def disk(folder: Path, megabytes: int, owner: int | None = None) -> Iterator[Disk | None]:
     """Mounted there for as long as it is needed; None where this user may not mount anything."""
     folder.mkdir(parents=True)
     mount = shutil.which("mount")
-    options = ("-t", "tmpfs", "-o", f"size={megabytes}m,mode=700", "parley-fault-run")
+    owned = "" if owner is None else f",uid={owner}"
+    options = ("-t", "tmpfs", "-o", f"size={megabytes}m,mode=700{owned}", "parley-fault-run")
     if mount is None or subprocess.run([mount, *options, str(folder)], check=False).returncode:
         yield None
         return
@@ -67,6 +73,67 @@ def with_process(pid: int, soft: int, hard: int) -> None:
         resource.prlimit(pid, resource.RLIMIT_FSIZE, (soft, hard))
     except ProcessLookupError:
         return
+
+
+def may_protect(folder: Path) -> bool:
+    """Whether this user can make open files read-only on this file system, and undo it."""
+    probe = folder / "probe"
+    with probe.open("wb", buffering=0) as file:
+        try:
+            with write_protected([probe]):
+                file.write(b"x")
+        except PermissionError:
+            return _is_free(probe)
+        except OSError:
+            return False  # a file system that knows no such flag
+        finally:
+            probe.unlink()
+    return False  # one that asks for it only when a file is opened
+
+
+@contextmanager
+def write_protected(files: Iterable[Path]) -> Iterator[None]:
+    """Whoever has them open may write no more: EPERM.
+
+    A file system cannot be mounted again as read-only while a file on it is open for writing
+    (EBUSY), and what the kernel does to a broken one cannot be undone: this can.
+    """
+    done: list[Path] = []
+    try:
+        for file in files:
+            _set_flag(file, on=True)
+            done.append(file)
+        yield
+    finally:
+        for file in done:
+            _set_flag(file, on=False)
+
+
+def _is_free(file: Path) -> bool:
+    return not _flags(file) & IMMUTABLE
+
+
+def _flags(file: Path) -> int:
+    flags = array.array("l", [0])
+    with _opened(file) as number:
+        fcntl.ioctl(number, GET_FLAGS, flags)
+    return flags[0]
+
+
+def _set_flag(file: Path, *, on: bool) -> None:
+    flags = _flags(file)
+    flags = flags | IMMUTABLE if on else flags & ~IMMUTABLE
+    with _opened(file) as number:
+        fcntl.ioctl(number, SET_FLAGS, array.array("l", [flags]))
+
+
+@contextmanager
+def _opened(file: Path) -> Iterator[int]:
+    number = os.open(file, os.O_RDONLY)
+    try:
+        yield number
+    finally:
+        os.close(number)
 
 
 def empty_log(database: Path) -> None:

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from tests.faults.checker.records import Line, Promise
@@ -15,30 +15,30 @@ LATER = 1_000
 
 def lost(folder: Path) -> None:
     """An answer never reached the screen."""
-    victim = next(_answers(folder))
-    _rewrite(folder / BOT, lambda line: None if line["number"] == victim["number"] else line)
+    victim = next(answers(folder))
+    rewrite(folder / BOT, lambda line: None if line["number"] == victim["number"] else line)
 
 
 def doubled(folder: Path) -> None:
     """An answer stands there twice."""
-    victim = next(_answers(folder))
+    victim = next(answers(folder))
     twin = {**victim, "message": 9_999, "mono": victim["mono"] + LATER}
-    _append(folder / BOT, twin)
+    append(folder / BOT, twin)
 
 
 def swapped(folder: Path) -> None:
     """Two answers of one conversation have changed places."""
-    first, second = _two_answers(folder)
+    first, second = two_answers(folder)
     texts = {first["number"]: second["text"], second["number"]: first["text"]}
-    _rewrite(
+    rewrite(
         folder / BOT, lambda line: {**line, "text": texts.get(line["number"], line.get("text"))}
     )
 
 
 def overlapping(folder: Path) -> None:
     """The model still spoke for one turn when the next one asked."""
-    first, second = _two_answers(folder)
-    asked = {mark: ask for ask in _asks(folder) for mark in ask["block"]}
+    first, second = two_answers(folder)
+    asked = {mark: ask for ask in asks(folder) for mark in ask["block"]}
     early, late = (asked[str(marks_in(line["text"])[0])] for line in (first, second))
 
     def longer(line: Line) -> Line:
@@ -46,12 +46,12 @@ def overlapping(folder: Path) -> None:
             return {**line, "mono": late["mono"] + LATER}
         return line
 
-    _rewrite(folder / "model.jsonl", longer)
+    rewrite(folder / "model.jsonl", longer)
 
 
 def forked(folder: Path) -> None:
     """A turn was thought about without what had been said before."""
-    _, second = _two_answers(folder)
+    _, second = two_answers(folder)
     mark = str(marks_in(second["text"])[0])
 
     def forgetting(line: Line) -> Line:
@@ -59,43 +59,43 @@ def forked(folder: Path) -> None:
             return {**line, "messages": [one for one in line["messages"] if one[0] == "user"]}
         return line
 
-    _rewrite(folder / "model.jsonl", forgetting)
+    rewrite(folder / "model.jsonl", forgetting)
 
 
 def leaked(folder: Path) -> None:
     """Somebody else's words were in a prompt: another tenant's canary."""
-    victim = next(iter(_asks(folder)))
+    victim = next(iter(asks(folder)))
     (own,) = {mark.talk.tenant for text in victim["block"] for mark in marks_in(text)}
-    stranger = next(mark for mark in _delivered(folder) if mark.talk.tenant != own)
+    stranger = next(mark for mark in delivered(folder) if mark.talk.tenant != own)
 
     def leaking(line: Line) -> Line:
         if line["number"] != victim["number"]:
             return line
         return {**line, "messages": [["user", [str(stranger)]], *line["messages"]]}
 
-    _rewrite(folder / "model.jsonl", leaking)
+    rewrite(folder / "model.jsonl", leaking)
 
 
 def repeated(folder: Path) -> None:
     """A tool that may run once ran again."""
-    runs = [line for line in _lines(folder / "tools.jsonl") if line["tool"] == "stamp"]
+    runs = [line for line in lines(folder / "tools.jsonl") if line["tool"] == "stamp"]
     for line in runs[:2]:
-        _append(folder / "tools.jsonl", {**line, "mono": line["mono"] + 500_000})
+        append(folder / "tools.jsonl", {**line, "mono": line["mono"] + 500_000})
 
 
 def phantom(folder: Path) -> None:
     """An answer to something that nobody has said."""
-    victim = next(_answers(folder))
+    victim = next(answers(folder))
     (mark, *_) = marks_in(victim["text"])
     text = victim["text"].replace(str(mark), str(Mark(mark.talk, 99_999)))
-    _append(folder / BOT, {**victim, "message": 9_999, "text": text})
+    append(folder / BOT, {**victim, "message": 9_999, "text": text})
 
 
 def miscounted(folder: Path) -> None:
     """The bill says more than was used."""
     file = folder / "usage.jsonl"
-    victim = next(_lines(file))["address"]
-    _rewrite(
+    victim = next(lines(file))["address"]
+    rewrite(
         file,
         lambda line: {**line, "input": line["input"] + 7} if line["address"] == victim else line,
     )
@@ -109,7 +109,7 @@ def unbounded(folder: Path) -> None:
             return line
         return {**line, "held": {**line["held"], "fds": line["held"]["fds"] * 3}}
 
-    _rewrite(folder / "samples.jsonl", growing)
+    rewrite(folder / "samples.jsonl", growing)
 
 
 FORGERIES: dict[str, tuple[Callable[[Path], None], Promise]] = {
@@ -126,50 +126,77 @@ FORGERIES: dict[str, tuple[Callable[[Path], None], Promise]] = {
 }
 
 
-def forge(good: Path, folder: Path, name: str) -> Path:
-    """A copy of the good run's logs with one thing changed."""
+def forge(good: Path, folder: Path, change: Callable[[Path], None], *, sealed: bool = True) -> Path:
+    """A copy of the good run's logs with one thing changed; `sealed`: it shows nowhere else."""
     shutil.copytree(good, folder, ignore=shutil.ignore_patterns("parley.db*"))
-    FORGERIES[name][0](folder)
+    change(folder)
+    if sealed:
+        seal(folder)
     return folder
 
 
-def _answers(folder: Path) -> Iterator[Line]:
+def seal(folder: Path) -> None:
+    """Number the lines anew and say that there were never more."""
+    counts: dict[str, int] = {}
+    for file in folder.glob("*.jsonl"):
+        found = list(lines(file))
+        if found and "number" in found[0]:
+            found = [{**line, "number": number} for number, line in enumerate(found, 1)]
+            counts[file.name] = len(found)
+        write(file, found)
+
+    def counted(line: Line) -> Line:
+        known = line.get("lines", {})
+        return {**line, "lines": {name: counts[name] for name in known}} if known else line
+
+    rewrite(folder / "events.jsonl", counted)
+
+
+def answers(folder: Path) -> Iterator[Line]:
     """Whole answers of the bot whose answers come in one call."""
-    for line in _lines(folder / BOT):
+    for line in lines(folder / BOT):
         if line["kind"] == "shown" and END in line["text"]:
             yield line
 
 
-def _two_answers(folder: Path) -> tuple[Line, Line]:
+def two_answers(folder: Path) -> tuple[Line, Line]:
     """Two in one conversation, the second to a message that came after the first was taken."""
     firsts: dict[int, Line] = {}
-    for line in _answers(folder):
+    for line in answers(folder):
         if line["chat"] in firsts:
             return firsts[line["chat"]], line
         firsts[line["chat"]] = line
     raise AssertionError("the good run has no conversation with two answers")
 
 
-def _asks(folder: Path) -> list[Line]:
-    lines = _lines(folder / "model.jsonl")
-    return [line for line in lines if line["kind"] == "request" and line.get("block")]
+def asks(folder: Path) -> list[Line]:
+    """What the model was asked about somebody's words."""
+    found = lines(folder / "model.jsonl")
+    return [line for line in found if line["kind"] == "request" and line.get("block")]
 
 
-def _delivered(folder: Path) -> Iterator[Mark]:
-    for line in _lines(folder / "driver.jsonl"):
+def delivered(folder: Path) -> Iterator[Mark]:
+    """Every message, once for each line about it."""
+    for line in lines(folder / "driver.jsonl"):
         yield from marks_in(line["mark"])
 
 
-def _lines(file: Path) -> Iterator[Line]:
+def lines(file: Path) -> Iterator[Line]:
+    """Every line of a log."""
     for line in file.read_text(encoding="utf-8").splitlines():
         yield json.loads(line)
 
 
-def _rewrite(file: Path, change: Callable[[Line], Line | None]) -> None:
-    changed = [line for line in map(change, _lines(file)) if line is not None]
-    file.write_text("".join(json.dumps(line) + "\n" for line in changed), encoding="utf-8")
+def rewrite(file: Path, change: Callable[[Line], Line | None]) -> None:
+    """Change each line, or take it out."""
+    write(file, (line for line in [*map(change, lines(file))] if line is not None))
 
 
-def _append(file: Path, line: Line) -> None:
-    with file.open("a", encoding="utf-8") as lines:
-        lines.write(json.dumps(line) + "\n")
+def append(file: Path, *more: Line) -> None:
+    """Add these at the end."""
+    write(file, [*lines(file), *more])
+
+
+def write(file: Path, all_lines: Iterable[Line]) -> None:
+    """The whole file anew."""
+    file.write_text("".join(json.dumps(line) + "\n" for line in all_lines), encoding="utf-8")

@@ -9,12 +9,17 @@ from dataclasses import dataclass
 
 END = "[end]"
 """The last word of every whole answer."""
+WORDS = tuple("one two three four five six seven eight nine ten".split())
+"""What every answer says between its marks and its end, over and over."""
+REPEATED = ("(sent again)", "(重发)")
+"""How an answer begins that is sent once more because nobody knows whether it arrived."""
 
 SENTENCES = (
     "I could not reach the language model",
     "The language model's service would not",
     "I am not able to answer",
     "That took longer than I am allowed",
+    "I was interrupted while I answered this",
     "I tried several steps",
     "I have no answer to that",
     "I am sorry",
@@ -50,9 +55,33 @@ class Mark:
         return f"m{self.talk}x{self.number}"
 
 
+UNKNOWN = re.compile(r"I had begun “(\w+)” and cannot tell whether it was done\.[^\n]*\n\n")
+"""What an answer begins with where a tool that may run once was interrupted."""
+
+
 def is_outcome(text: str) -> bool:
     """Whether a text is more than an answer that still grows."""
     return END in text or any(sentence in text for sentence in SENTENCES)
+
+
+def is_exact(text: str) -> bool:
+    """Whether an answer is the model's word for word: whole, or up to where it says it is cut."""
+    for repeated in REPEATED:
+        text = text.removeprefix(repeated).lstrip()
+    text = UNKNOWN.sub("", text)
+    head, _, rest = text.partition(": ")
+    if not head.startswith("On ") or " ".join(map(str, marks_in(head))) != head[3:]:
+        return False
+    said, whole, tail = rest.partition(END)
+    if not whole:
+        ends = [said.find(sentence) for sentence in SENTENCES if sentence in said]
+        said, tail = said[: min(ends)], ""
+    words = said.split()
+    right = [WORDS[number % len(WORDS)] for number in range(len(words))]
+    if not whole and words:  # the last one may be cut, too
+        right[-1] = right[-1][: len(words[-1])]
+    complete = not whole or (bool(words) and not len(words) % len(WORDS))
+    return words == right and complete and END not in tail and not marks_in(tail)
 
 
 def marks_in(text: str) -> tuple[Mark, ...]:

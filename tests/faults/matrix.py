@@ -12,6 +12,7 @@ from tests.faults.rows.kill_points import kill_points
 from tests.faults.rows.model import model_at_random, model_kinds, model_outage
 from tests.faults.rows.network import partitions
 from tests.faults.rows.plugins import plugins
+from tests.faults.rows.postgres_full import postgres_full
 from tests.faults.rows.power_cut import power_cuts
 from tests.faults.rows.random_kills import random_kills
 from tests.faults.rows.sends import send_kinds, sends_at_random, sends_reported
@@ -23,6 +24,7 @@ FILE: tuple[Store, ...] = ("sqlite",)
 BOTH: tuple[Store, ...] = ("sqlite", "postgres")
 SHARED: tuple[Store, ...] = ("postgres",)
 
+DISK = "no room for 1–6 s or files made read-only (EPERM), and files that may not grow (EFBIG)"
 ROWS = {
     row.name: row
     for row in (
@@ -32,7 +34,10 @@ ROWS = {
         Row("zombies", SHARED, zombies, "frozen in an answer, until another node has given it"),
         Row("drains", BOTH, drains, "SIGTERM in the middle of the work; no step runs twice"),
         Row("power-cuts", FILE, power_cuts, "copies of file and log at random instants, and torn"),
-        Row("disk-full", FILE, disk_full, "no room for 1–6 s, or files that may not grow (EFBIG)"),
+        Row("disk-full", FILE, disk_full, DISK),
+        Row(
+            "postgres-disk-full", SHARED, postgres_full, "no room for PostgreSQL's tables for 1–5 s"
+        ),
         Row("clocks", BOTH, clocks, "a node's wall clock ±1 h, 10 min back, and at a wrong pace"),
         Row("partitions", SHARED, partitions, "node from PostgreSQL: silent, one-way, slow, cut"),
         Row(

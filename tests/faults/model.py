@@ -17,7 +17,7 @@ from typing import Any
 
 import msgspec
 
-from tests.faults.marks import marks_in, read_mark
+from tests.faults.marks import Mark, marks_in, read_mark
 from tests.faults.script import Hold, Speaker, block_of
 from tests.peers.log import Json, Log
 from tests.peers.model import ModelPeer
@@ -65,6 +65,8 @@ class FaultsModel(ModelPeer):
                 return [str(hold.mark) for hold in self._holding if hold.reached]
             case "count":
                 return self._count
+            case "waiting":
+                return self.faults.waiting
             case "clear":
                 self.faults.clear()
             case _:
@@ -78,13 +80,22 @@ def summary(body: Mapping[str, Any]) -> Json:
     block = block_of(messages)
     shown = [_line(message) for message in messages if message["role"] != "system"]
     digest = hashlib.blake2b(msgspec.json.encode(messages), digest_size=12).hexdigest()
+    said = {mark for message in messages for mark in _heard(message)}
+    everywhere = marks_in(json.dumps(body, ensure_ascii=False))
     return {
         "model": body.get("model"),
         "block": [str(mark) for mark in block.marks],
         "round": block.rounds,
         "messages": shown,
         "digest": digest,
+        "beside": [str(mark) for mark in everywhere if mark not in said],
+        "called": block.called,
     }
+
+
+def _heard(message: Json) -> tuple[Mark, ...]:
+    """What its line shows: not the instructions, and no arguments."""
+    return () if message["role"] == "system" else marks_in(text_of(message))
 
 
 def _line(message: Json) -> list[object]:

@@ -37,6 +37,8 @@ class Proxy:
     target: int
     delay: float = 0.3
     port: int = 0
+    struck: int = 0
+    """Connections cut or refused, and pieces kept back or delayed, so far."""
     _line: Line = Line.WHOLE
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
     _writers: set[asyncio.StreamWriter] = field(default_factory=set)
@@ -54,6 +56,7 @@ class Proxy:
         self._changed = asyncio.Event()
         if line is Line.CUT:
             for writer in self._writers:
+                self.struck += 1
                 writer.transport.abort()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -77,6 +80,7 @@ class Proxy:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self._line is Line.CUT:
+            self.struck += 1
             return
         server_reader, server_writer = await asyncio.open_connection(self.host, self.target)
         self._writers |= {writer, server_writer}
@@ -97,9 +101,11 @@ class Proxy:
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, lost: Line
     ) -> None:
         while data := await reader.read(CHUNK):
+            self.struck += self._line in (Line.SILENT, lost)
             while self._line in (Line.SILENT, lost):
                 await self._changed.wait()
             if self._line is Line.SLOW:
+                self.struck += 1
                 await asyncio.sleep(self.delay)
             writer.write(data)
             await writer.drain()

@@ -16,9 +16,9 @@ DOCS = Path(__file__).parents[2] / "docs"
 BEGIN = "<!-- table: written by `make chaos` -->"
 END = "<!-- end of table -->"
 HEAD = (
-    "| row | on | runs | faults | messages | violations | repeats | p99 recovery | lease "
-    "| last run | seed | machine |\n"
-    "|---|---|--:|--:|--:|--:|--:|--:|--:|---|--:|---|\n"
+    "| row | on | runs | faults | messages | violations | missed | repeats | p99 recovery "
+    "| lease | last run | seed | machine |\n"
+    "|---|---|--:|--:|--:|--:|--:|--:|--:|--:|---|--:|---|\n"
 )
 
 
@@ -39,9 +39,19 @@ class Result:
     date: str
     seed: int
     machine: str
+    missed: int = 0
+    """Runs in which something that was planned did not happen: they have shown nothing of it."""
 
     @classmethod
-    def of(cls, row: str, store: str, seed: int, verdicts: list[dict[str, Any]]) -> Self:
+    def of(
+        cls,
+        row: str,
+        store: str,
+        seed: int,
+        verdicts: list[dict[str, Any]],
+        *,
+        missed: bool = False,
+    ) -> Self:
         """One run's, from what the checker said of its worlds."""
         recoveries = [one["p99_recovery"] for one in verdicts if one["p99_recovery"] is not None]
         return cls(
@@ -57,6 +67,7 @@ class Result:
             date=datetime.now(UTC).date().isoformat(),
             seed=seed,
             machine=machine(),
+            missed=int(missed),
         )
 
     def plus(self, later: "Result") -> "Result":
@@ -64,7 +75,7 @@ class Result:
         recoveries = [r.p99_recovery for r in (self, later) if r.p99_recovery is not None]
         sums = {
             name: getattr(self, name) + getattr(later, name)
-            for name in ("runs", "faults", "messages", "violations", "repeats")
+            for name in ("runs", "missed", "faults", "messages", "violations", "repeats")
         }
         return Result(**{**asdict(later), **sums, "p99_recovery": max(recoveries, default=None)})
 
@@ -102,7 +113,7 @@ def read(file: Path) -> dict[tuple[str, str, float], Result]:
         return {}
     names = {field.name for field in fields(Result)}
     rows = json.loads(file.read_text(encoding="utf-8"))
-    results = (Result(**{name: row[name] for name in names}) for row in rows)
+    results = (Result(**{name: row[name] for name in names & row.keys()}) for row in rows)
     return {(one.row, one.store, one.lease): one for one in results}
 
 
@@ -111,7 +122,7 @@ def _line(one: Result) -> str:
     cells = [
         *(one.row, one.store),
         *(f"{number:,}" for number in (one.runs, one.faults, one.messages)),
-        *(f"{number:,}" for number in (one.violations, one.repeats)),
+        *(f"{number:,}" for number in (one.violations, one.missed, one.repeats)),
         *(recovery, f"{one.lease:g} s", one.date, str(one.seed), one.machine),
     ]
     return f"| {' | '.join(cells)} |\n"

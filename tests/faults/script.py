@@ -5,16 +5,16 @@ mark. Several waiting messages of one turn are answered together.
 """
 
 import asyncio
+import json
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from tests.faults.marks import END, Mark, marks_in
+from tests.faults.marks import END, WORDS, Mark, marks_in
 from tests.peers.log import Json
 from tests.peers.model_answers import Answer, Asked, Call, text_of
 
 TOOLS = ("look", "enter", "stamp", "hostile", "stubborn")
-WORDS = "one two three four five six seven eight nine ten"
 CHUNKS = 8
 
 
@@ -24,6 +24,8 @@ class Block:
 
     said: tuple[str, ...]
     rounds: int
+    called: tuple[tuple[str, str], ...] = ()
+    """The calls of this turn so far, each with the mark that it was made for."""
 
     @property
     def marks(self) -> tuple[Mark, ...]:
@@ -54,15 +56,27 @@ class Block:
 def block_of(messages: Sequence[Json]) -> Block:
     """What the newest turn of a request is about."""
     said: list[str] = []
+    called: list[tuple[str, str]] = []
     rounds = 0
     for message in reversed(messages):
         if message["role"] == "assistant":
             if not message.get("tool_calls"):
                 break
             rounds += 1
+            functions = [call["function"] for call in message["tool_calls"]]
+            called += [(one["name"], str(mark)) for one in functions for mark in _meant(one)]
         elif message["role"] == "user":
             said.append(text_of(message))
-    return Block(tuple(reversed(said)), rounds)
+    return Block(tuple(reversed(said)), rounds, tuple(called))
+
+
+def _meant(function: Json) -> tuple[Mark, ...]:
+    """Whom a call is for; nobody where what it was given cannot be read."""
+    try:
+        given = json.loads(function["arguments"])
+    except ValueError:
+        return ()
+    return marks_in(str(given.get("mark"))) if isinstance(given, dict) else ()
 
 
 @dataclass(slots=True)
@@ -105,7 +119,7 @@ class Speaker:
         return Answer(text=text, first=first, pace=self.pace, chunks=CHUNKS, waits=waits)
 
     def _text(self, block: Block) -> str:
-        filler = " ".join(word for _ in range(-(-self.size // 10)) for word in WORDS.split())
+        filler = " ".join(word for _ in range(-(-self.size // 10)) for word in WORDS)
         return f"On {' '.join(map(str, block.marks))}: {filler} {END}"
 
     def _odd(self, odd: str, block: Block) -> Answer:

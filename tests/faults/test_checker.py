@@ -9,7 +9,10 @@ import pytest
 import pytest_asyncio
 
 from tests.faults.checker.judge import judge
+from tests.faults.checker.records import Promise
 from tests.faults.doctor import FORGERIES, forge
+from tests.faults.doctor_logs import WORTHLESS
+from tests.faults.doctor_subtle import SUBTLE, Forgery
 from tests.faults.driver import Habits
 from tests.faults.sampling import sample
 from tests.faults.world import Plan, world
@@ -46,21 +49,42 @@ async def test_a_good_run_passes(good: Path) -> None:
 
 @pytest.mark.parametrize("name", FORGERIES)
 async def test_a_falsified_run_is_found_out(good: Path, tmp_path: Path, name: str) -> None:
-    folder = forge(good, tmp_path / "forged", name)
+    folder = forge(good, tmp_path / "forged", FORGERIES[name][0])
     found = [one for one in judge(folder).violations if one.promise is FORGERIES[name][1]]
     assert found
     assert all(one.evidence for one in found)
 
 
+@pytest.mark.parametrize("forgery", SUBTLE, ids=lambda one: one.__name__)
+async def test_a_run_that_only_looks_right_is_found_out(
+    good: Path, tmp_path: Path, forgery: Forgery
+) -> None:
+    folder = forge(good, tmp_path / "forged", forgery)
+    found = [one for one in judge(folder).violations if one.promise is SUBTLE[forgery]]
+    assert found
+
+
+@pytest.mark.parametrize("name", WORTHLESS)
+async def test_logs_of_which_something_is_missing_prove_nothing(
+    good: Path, tmp_path: Path, name: str
+) -> None:
+    folder = forge(good, tmp_path / "forged", WORTHLESS[name], sealed=False)
+    assert Promise.WHOLE in {one.promise for one in judge(folder).violations}
+
+
+async def test_sealing_hides_nothing_and_finds_nothing(good: Path, tmp_path: Path) -> None:
+    assert not judge(forge(good, tmp_path / "forged", lambda folder: None)).violations
+
+
 async def test_a_secret_in_a_log_is_found(good: Path, tmp_path: Path) -> None:
-    folder = forge(good, tmp_path / "forged", "lost")
+    folder = forge(good, tmp_path / "forged", lambda folder: None)
     with (folder / "node-n1.log").open("a", encoding="utf-8") as log:
         log.write("the token is 111111111:FAULTS-alpha-token-xxxxxxxx\n")
     assert "I9" in {one.promise for one in judge(folder).violations}
 
 
 async def test_the_program_prints_the_evidence_and_fails(good: Path, tmp_path: Path) -> None:
-    folder = forge(good, tmp_path / "forged", "doubled")
+    folder = forge(good, tmp_path / "forged", FORGERIES["doubled"][0])
     code, output = await _check(folder)
     assert code == 1
     assert "I2: ma" in output

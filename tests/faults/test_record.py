@@ -1,5 +1,6 @@
 """The committed table adds up, and is drawn from the sums beside it."""
 
+import json
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -55,12 +56,22 @@ def test_runs_with_another_lease_have_a_line_of_their_own(docs: Path) -> None:
 
 def test_the_table_stands_between_its_marks_and_the_text_around_it_stays(docs: Path) -> None:
     add(ONE, docs)
-    add(ONE, docs)
+    add(replace(ONE, missed=1), docs)
     text = (docs / "reliability.md").read_text(encoding="utf-8")
     assert text.startswith("before\n")
     assert text.endswith("after\n")
     assert text.count(HEAD) == 1
-    assert "| frozen-nodes | postgres | 2 | 16 | 1,280 | 0 | 2 | 4.5 s | 2 s |" in text
+    assert "| frozen-nodes | postgres | 2 | 16 | 1,280 | 0 | 1 | 2 | 4.5 s | 2 s |" in text
+
+
+def test_sums_from_before_anything_was_missed_are_read(docs: Path) -> None:
+    add(ONE, docs)
+    sums = docs / "reliability.json"
+    before = [
+        {k: v for k, v in row.items() if k != "missed"} for row in json.loads(sums.read_text())
+    ]
+    sums.write_text(json.dumps(before), encoding="utf-8")
+    assert [one.missed for one in read(sums).values()] == [0]
 
 
 def test_the_committed_page_shows_the_committed_sums_of_known_rows() -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests import postgres
-from tests.faults.bench import Bench, Run
+from tests.faults.bench import Bench, Run, Tried
 from tests.faults.checker.judge import judge
 from tests.faults.rows.kill_points import kill_points
 from tests.faults.rows.points import POINTS
@@ -59,9 +59,10 @@ async def kept(run: Run, store: Store, folder: Path) -> None:
     with server_for(store) as server:
         bench = Bench(folder, store, seed=1, seconds=0.0, server=server)
         await run(bench)
+    verdicts = [judge(world) for world in bench.folders]
+    bench.weigh([Tried(one.figures.faults, one.figures.met) for one in verdicts])
     assert not bench.missed
-    for world in bench.folders:
-        verdict = judge(world)
+    for verdict in verdicts:
         assert not verdict.violations, "\n".join(map(str, verdict.violations[:5]))
 
 

@@ -12,10 +12,11 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from tests import postgres
-from tests.faults.accounting import write_books
+from tests.faults.accounting import count_lines, write_books, write_metrics
 from tests.faults.driver import ADAPTERS, SECRET, Driver, Habits
 from tests.faults.marks import Talk
 from tests.faults.node import Node
+from tests.faults.placing import placed
 from tests.faults.proxy import Proxy, proxying
 from tests.faults.warm import Warm
 from tests.faults.watch import Watch
@@ -48,6 +49,8 @@ class Plan:
     ambiguous: Literal["repeat", "report"] = "repeat"
     reports: bool = False
     """Whether a sentence that says why there is no answer is expected at all."""
+    least: float = 0.9
+    """The part of the messages that must have an answer, and not only a sentence."""
     silence: float | None = None
     """Seconds of silence that the model is allowed; None: longer than any freeze of a node."""
     calm: bool = False
@@ -57,6 +60,8 @@ class Plan:
     """Whether each node reaches PostgreSQL through a proxy of its own."""
     database: str = "parley.db"
     """SQLite's file, in the folder of the world."""
+    space: Path | None = None
+    """Where PostgreSQL is to keep the tables; its log stays where it is."""
     module: str = "bot"
     """What each node runs."""
     habits: Habits = field(default_factory=Habits)
@@ -119,10 +124,17 @@ class World:
 
     async def finish(self) -> None:
         """Stop every node in good order and write down what the database has counted."""
+        self.log.write("over")
         for node in self.nodes:
             if node.alive:
+                await write_metrics(node, self.folder)
                 await node.stop()
         await write_books(self.url, self.folder)
+        peers = {"model.jsonl": self.model} | {
+            f"bot-{tenant}.jsonl": bot for tenant, bot in self.bots.items()
+        }
+        lines = await count_lines(self.folder, peers)
+        self.log.write("finished", lines=lines | {"driver.jsonl": _last(self.driver.log)})
 
 
 @asynccontextmanager
@@ -205,6 +217,7 @@ def _describe(plan: Plan, folder: Path) -> None:
         "ambiguous": plan.ambiguous,
         "reports": plan.reports,
         "calm": plan.calm,
+        "least": plan.least,
         "window": WINDOW,
         "editing": [tenant for tenant, stream in STREAMS.items() if stream == "edit"],
         "secrets": [SECRET, KEY, *TOKENS.values()],
@@ -223,6 +236,8 @@ async def _database(
     if server is None:
         server = stack.enter_context(postgres.running())
     url = await server.create()
+    if plan.space is not None:
+        await stack.enter_async_context(placed(server, url, plan.space))
     stack.push_async_callback(server.drop, url)
     return url, server
 
@@ -235,6 +250,11 @@ async def _proxies(plan: Plan, url: str, stack: AsyncExitStack) -> list[Proxy]:
     assert place.port is not None
     host, port = place.hostname, place.port
     return [await stack.enter_async_context(proxying(host, port)) for _ in range(plan.nodes)]
+
+
+def _last(log: Log) -> int:
+    """The number of its newest line."""
+    return max((entry.number for entry in log), default=0)
 
 
 def through(url: str, proxy: Proxy) -> str:

@@ -13,7 +13,7 @@ MOST = 50
 
 def main() -> int:
     """Judge the runs whose folders are named."""
-    code = 0
+    code = 0 if sys.argv[1:] else 2  # nothing was judged: nothing is proven
     for name in sys.argv[1:]:
         verdict = judge(Path(name))
         for violation in verdict.violations[:MOST]:

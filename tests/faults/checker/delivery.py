@@ -2,47 +2,88 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import takewhile
 
 from tests.faults.checker.outcomes import OPENING, Talked, at, is_repeat
-from tests.faults.checker.records import Message, Promise, Screen, Story, Violation
-from tests.faults.marks import Mark
+from tests.faults.checker.records import Ask, Message, Promise, Screen, Story, Violation
+from tests.faults.marks import Mark, Talk, is_exact
 
 SECOND = 1_000_000
 ANSWERED = 6
 """Seconds in which a platform's answer is there, or will not come."""
+MODEL = "model"
+USUAL = ("stop", "tool_calls", None)
+"""How a reply ends behind which nobody is owed a sentence."""
 LONGEST_SEND = 60 * SECOND
 """How long before it shows a send can have begun, and gone wrong."""
 
 
-def no_loss(story: Story, talked: Talked) -> Iterator[Violation]:
+@dataclass(slots=True)
+class Reported:
+    """Which sentence stands for which message; a sentence stands for one turn and no more."""
+
+    of: dict[Mark, Screen] = field(default_factory=dict)
+    spare: list[Screen] = field(default_factory=list)
+    """Said for nobody: whom it could be for had been answered, or told, before."""
+
+
+def no_loss(story: Story, talked: Talked, reported: Reported) -> Iterator[Violation]:
     """Each acknowledged message has an answer, or a sentence at its place, in time."""
     answered = talked.first_answers()
     within = story.about["within"] * SECOND
     messages = acknowledged(story, talked)
     waiting = [one for one in messages if one.mark not in answered and not _is_known(story, one)]
-    free = list(talked.sentences)
     for message in waiting:
-        sentence = next((one for one in free if at(one) > message.first_at), None)
-        if sentence is None or not story.about["reports"]:
-            what = f"{message.mark} was acknowledged and has no outcome"
-            if sentence is not None:
-                what = f"{message.mark} has a sentence instead of an answer: {sentence.text[:60]!r}"
-            yield Violation(Promise.NO_LOSS, what, tuple(map(str, message.lines)))
-        elif at(sentence) - (message.acknowledged_at or 0) > within:
-            yield _late(message, at(sentence), sentence)
+        yield from _unanswered(story, message, reported.of.get(message.mark))
     for message in messages:
-        screen = answered.get(message.mark)
-        if screen is not None and at(screen) - (message.acknowledged_at or 0) > within:
-            yield _late(message, at(screen), screen)
+        answer = answered.get(message.mark)
+        if answer is not None and at(answer) - (message.acknowledged_at or 0) > within:
+            yield _late(message, at(answer), answer)
     for screen in talked.halves:
         if not _is_orphan(story, screen):
             what = f"in {talked.talk} half an answer was left on the screen: {screen.text[:60]!r}"
             yield Violation(Promise.NO_LOSS, what, screen.evidence)
 
 
+def _unanswered(story: Story, message: Message, sentence: Screen | None) -> Iterator[Violation]:
+    """A sentence may stand there where the row expects some, in time, and for a reason."""
+    lines = tuple(map(str, message.lines))
+    if sentence is None:
+        what = f"{message.mark} was acknowledged and has no outcome"
+        yield Violation(Promise.NO_LOSS, what, lines)
+    elif not story.about["reports"]:
+        what = f"{message.mark} has a sentence instead of an answer: {sentence.text[:60]!r}"
+        yield Violation(Promise.NO_LOSS, what, lines)
+    elif at(sentence) - (message.acknowledged_at or 0) > story.about["within"] * SECOND:
+        yield _late(message, at(sentence), sentence)
+    elif not _had_reason(story, message, sentence):
+        what = f"{message.mark} was given up although nothing had gone wrong"
+        yield Violation(Promise.NO_LOSS, what, sentence.evidence)
+
+
+def _had_reason(story: Story, message: Message, sentence: Screen) -> bool:
+    since, until = message.first_at - LONGEST_SEND, at(sentence)
+    odd = any(
+        ask.at <= until and message.mark in ask.block and ask.finish not in USUAL
+        for ask in story.asks
+    )
+    failed = model_failed(story, since, until)
+    return odd or failed or went_wrong(story, message.mark.talk, since, until)
+
+
+def exact(talked: Talked) -> Iterator[Violation]:
+    """What stands there is what the model said, word for word."""
+    for screen in talked.answers:
+        if not is_exact(screen.text):
+            what = f"in {talked.talk} an answer is not what the model said: {screen.text[:60]!r}"
+            yield Violation(Promise.NO_LOSS, what, screen.evidence)
+
+
 def _is_known(story: Story, message: Message) -> bool:
     """Whether nobody can know if its answer arrived, and the operator has been told so."""
-    return story.dead.get(message.mark) == "ambiguous" and bool(story.troubles())
+    trouble = went_wrong(story, message.mark.talk, message.first_at, story.ended_at)
+    return story.dead.get(message.mark) == "ambiguous" and trouble
 
 
 def _is_orphan(story: Story, screen: Screen) -> bool:
@@ -50,7 +91,7 @@ def _is_orphan(story: Story, screen: Screen) -> bool:
     opened = screen.versions[0].at
     only_opened = screen.text == OPENING and len(screen.versions) == 1
     span = ANSWERED * SECOND
-    return only_opened and _trouble_between(story, opened - span, opened + span)
+    return only_opened and went_wrong(story, screen.talk, opened - span, opened + span)
 
 
 def _late(message: Message, when: int, screen: Screen) -> Violation:
@@ -80,16 +121,75 @@ def at_most_once(story: Story, talked: Talked) -> Iterator[Violation]:
         elif mark.talk.tenant in story.about["editing"] and len(first.versions) > 1:
             what = f"{mark} was answered again where the answer could have been edited"
             yield Violation(Promise.AT_MOST_ONCE, what, proof)
-        elif not _trouble_between(story, at(first) - LONGEST_SEND, at(more[0])):
+        elif not went_wrong(story, mark.talk, at(first) - LONGEST_SEND, at(more[0])):
             what = f"{mark} was answered again although nothing had gone wrong"
             yield Violation(Promise.AT_MOST_ONCE, what, proof)
 
 
-def _trouble_between(story: Story, since: int, until: int) -> bool:
-    return any(since <= event.at <= until for event in story.troubles())
+def enough(story: Story, talks: dict[Talk, Talked]) -> Iterator[Violation]:
+    """Something happened at all, and most people have an answer and not only a sentence."""
+    taken = [one for one in story.messages.values() if one.acknowledged_at is not None]
+    if not taken:
+        yield Violation(Promise.WHOLE, "nothing was acknowledged: nothing is proven")
+        return
+    answered = {mark for talked in talks.values() for mark in talked.first_answers()}
+    part = sum(message.mark in answered for message in taken) / len(taken)
+    if part < story.about["least"]:
+        what = f"of {len(taken)} messages {part:.0%} have an answer, at least "
+        yield Violation(Promise.NO_LOSS, f"{what}{story.about['least']:.0%} are due")
 
 
-def no_phantom(story: Story, talked: Talked) -> Iterator[Violation]:
+def went_wrong(story: Story, talk: Talk, since: int, until: int) -> bool:
+    """Whether anything happened meanwhile to the servers, or to a call for this conversation.
+
+    What a platform was told to do wrong counts only where it did, and only for whom it met; what
+    the model did wrong leaves nobody wondering about a send.
+    """
+    if any(since <= event.at <= until for event in story.troubles()):
+        return True
+    calls = (one for one in story.strikes if one.peer != MODEL and one.talk in (talk, None))
+    return any(since <= one.at <= until for one in calls)
+
+
+def model_failed(story: Story, since: int, until: int) -> bool:
+    """Whether the model did, for whomever: who asks too often in vain leaves it alone for all."""
+    calls = (one for one in story.strikes if one.peer == MODEL)
+    return any(since <= one.at <= until for one in calls)
+
+
+def reported(story: Story, talked: Talked, asks: list[Ask]) -> Reported:
+    """Give each sentence to the oldest message that has no outcome yet, and to its turn."""
+    answered = talked.first_answers()
+    written = [one for one in story.messages.values() if one.mark.talk == talked.talk]
+    left = sorted((m for m in written if m.mark not in answered), key=lambda one: one.first_at)
+    found = Reported()
+    for sentence in sorted(talked.sentences, key=at):
+        meant = _meant(left, asks, at(sentence))
+        if not meant:
+            found.spare.append(sentence)
+        found.of |= {message.mark: sentence for message in meant}
+        left = [message for message in left if message not in meant]
+    return found
+
+
+def _meant(left: list[Message], asks: list[Ask], when: int) -> list[Message]:
+    """The oldest and all that the model was asked about together with it.
+
+    Of those that it was never asked about nobody can tell where a turn ends.
+    """
+    before = [message for message in left if message.first_at < when]
+    blocks = [ask.block for ask in asks if ask.at < when]
+    known = {mark for block in blocks for mark in block}
+    if not before:
+        return []
+    oldest = before[0].mark
+    if oldest in known:
+        turn = {mark for block in blocks if oldest in block for mark in block}
+        return [message for message in before if message.mark in turn]
+    return list(takewhile(lambda message: message.mark not in known, before))
+
+
+def no_phantom(story: Story, talked: Talked, reported: Reported) -> Iterator[Violation]:
     """No answer without a message that was delivered before; no sentence without one either."""
     for screen in (*talked.answers, *talked.halves):
         for mark in screen.marks:
@@ -97,12 +197,10 @@ def no_phantom(story: Story, talked: Talked) -> Iterator[Violation]:
             if message is None or message.first_at > at(screen):
                 what = f"{mark} was answered and nobody had sent it"
                 yield Violation(Promise.NO_PHANTOM, what, screen.evidence)
-    written = sum(mark.talk == talked.talk for mark in story.messages)
-    spare = written if story.about["reports"] else 0
-    if len(talked.sentences) > spare:
-        what = f"{talked.talk} was told {len(talked.sentences)} sentences, at most {spare} are due"
-        proof = tuple(line for screen in talked.sentences for line in screen.evidence)
-        yield Violation(Promise.NO_PHANTOM, what, proof)
+    for screen in reported.spare:
+        if not is_repeat(screen):
+            what = f"{talked.talk} was told {screen.text[:60]!r}, and all had their outcome"
+            yield Violation(Promise.NO_PHANTOM, what, screen.evidence)
 
 
 def acknowledged(story: Story, talked: Talked) -> list[Message]:

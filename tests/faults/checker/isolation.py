@@ -10,17 +10,23 @@ SHOWN = 5
 
 
 def isolation(story: Story) -> Iterator[Violation]:
-    """Every mark stays in its own conversation: on screens, in prompts, with the tools."""
+    """Every mark stays in its own conversation: on screens, in requests, with the tools."""
     for talk, screens in story.screens.items():
         for screen in screens:
             for version in screen.versions:
                 yield from _foreign(talk, version.text, str(version.line), "was shown in")
     for talk, version in story.drafts:
         yield from _foreign(talk, version.text, str(version.line), "was drafted in")
+    for wire in story.wires:
+        texts = " ".join(map(str, wire.marks))
+        yield from _foreign(wire.talk, texts, str(wire.line), "was sent to the platform for")
     for ask in story.asks:
         texts = " ".join(mark for message in ask.messages for mark in message[1])
-        if ask.talk is not None:
-            yield from _foreign(ask.talk, texts, str(ask.line), "was in a prompt of")
+        texts = " ".join((texts, *map(str, ask.beside)))
+        # Who asks about nothing asks for whoever is named first; more than one is one too many.
+        whose = ask.talk or next((mark.talk for mark in marks_in(texts)), None)
+        if whose is not None:
+            yield from _foreign(whose, texts, str(ask.line), "was in a prompt of")
     for run in story.tools:
         yield from _foreign(run.talk, str(run.mark), str(run.line), "was given to a tool for")
 
@@ -32,7 +38,7 @@ def _foreign(talk: Talk, text: str, line: str, how: str) -> Iterator[Violation]:
 
 
 def no_secrets(story: Story) -> Iterator[Violation]:
-    """No node's log holds a token, a key, or anything that somebody wrote."""
+    """Nothing that operators read holds a token, a key, or anything that somebody wrote."""
     for name, text in story.node_logs.items():
         for secret in story.about["secrets"]:
             if secret in text:

@@ -1,5 +1,6 @@
 """All promises, one story: the violations, and the figures of the run."""
 
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,14 +9,15 @@ from pathlib import Path
 from tests.faults.checker import context, counts, delivery, durability, isolation, order
 from tests.faults.checker.outcomes import Talked, at, is_repeat, told
 from tests.faults.checker.reading import read
-from tests.faults.checker.records import BESIDE, Ask, Story, ToolRun, Violation
+from tests.faults.checker.records import BESIDE, PEERS, Ask, Story, ToolRun, Violation
 from tests.faults.marks import Talk
 
 SECOND = 1_000_000
 FAULTS = (
     *("killed", "frozen", "cut_off", "fault", "told_to_stop", "restarted", "terminated"),
-    *BESIDE,
+    *("exhausted", *BESIDE),
 )
+"""What the harness did, each entry once; what the stand-ins did wrong is in their own logs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,8 @@ class Figures:
     orphans: int
     """Marks of thinking that were left because their sender died while it put them there."""
     faults: int
+    met: int
+    """Faults that met a message: between its first delivery and its outcome."""
     p99_answer: float
     p99_recovery: float | None
 
@@ -59,15 +63,22 @@ def _violations(story: Story, talks: dict[Talk, Talked]) -> Iterator[Violation]:
             asks[ask.talk].append(ask)
     for run in story.tools:
         runs[run.talk].append(run)
+    yield from story.broken
+    yield from delivery.enough(story, talks)
     for talk, talked in talks.items():
-        yield from delivery.no_loss(story, talked)
+        reported = delivery.reported(story, talked, asks[talk])
+        yield from delivery.no_loss(story, talked, reported)
+        yield from delivery.exact(talked)
         yield from delivery.at_most_once(story, talked)
         yield from order.order(story, talked)
         yield from order.one_turn_at_a_time(story, asks[talk], runs[talk])
-        yield from delivery.no_phantom(story, talked)
+        yield from delivery.no_phantom(story, talked, reported)
         yield from context.context(story, talked, asks[talk])
+        yield from counts.ran(story, asks[talk])
+        yield from counts.unknown(talked, runs[talk])
         yield from context.not_again(story, asks[talk])
         yield from counts.accounting(story, talked, asks[talk])
+    yield from context.about_nothing(story)
     yield from durability.durability(story)
     yield from counts.tools(story)
     yield from counts.bounded(story)
@@ -78,16 +89,18 @@ def _violations(story: Story, talks: dict[Talk, Talked]) -> Iterator[Violation]:
 def _figures(story: Story, talks: dict[Talk, Talked]) -> Figures:
     answers: list[float] = []
     recoveries: list[float] = []
-    copies = len(story.copies)
-    faults = sorted(event.at for event in story.events if event.kind in FAULTS)
+    faults = sorted(_faults(story))
+    met: set[int] = set()
     for talked in talks.values():
         for mark, screen in talked.first_answers().items():
             message = story.messages.get(mark)
             if message is None:
                 continue
             answers.append((at(screen) - message.first_at) / SECOND)
-            during = [when for when in faults if message.first_at <= when <= at(screen)]
-            recoveries += [(at(screen) - when) / SECOND for when in during[-1:]]
+            first = bisect_left(faults, message.first_at)
+            behind = bisect_right(faults, at(screen))
+            met |= set(range(first, behind))
+            recoveries += [(at(screen) - when) / SECOND for when in faults[first:behind][-1:]]
     return Figures(
         lease=story.about["lease"],
         messages=len(story.messages),
@@ -96,10 +109,21 @@ def _figures(story: Story, talks: dict[Talk, Talked]) -> Figures:
         repeats=sum(is_repeat(one) for talked in talks.values() for one in talked.answers),
         dead=len(story.dead),
         orphans=sum(len(talked.halves) for talked in talks.values()),
-        faults=max(copies, len(faults)),
+        faults=len(faults),
+        # A call that went wrong for a conversation has met what it was for.
+        met=max(len(met), sum(strike.talk is not None for strike in story.strikes)),
         p99_answer=_p99(answers) or 0.0,
         p99_recovery=_p99(recoveries),
     )
+
+
+def _faults(story: Story) -> Iterator[int]:
+    """When each struck: of what the harness did until it was over, and of the stand-ins' own."""
+    for event in story.events:
+        own = event.node not in PEERS
+        if event.kind in FAULTS and own and event.at <= story.over_at:
+            yield event.at
+    yield from (strike.at for strike in story.strikes)
 
 
 def _p99(values: list[float]) -> float | None:

@@ -1,14 +1,19 @@
 """I3: answers in the order of acceptance, and one turn of a conversation at a time."""
 
 from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
-from itertools import accumulate
+from dataclasses import dataclass, replace
+from itertools import accumulate, pairwise
 
 from tests.faults.checker.delivery import acknowledged
 from tests.faults.checker.outcomes import Talked, at
 from tests.faults.checker.records import Ask, Message, Promise, Story, ToolRun, Violation
 from tests.faults.marks import Mark
+
+SECOND = 1_000_000
+GRACE = 2.0
+"""Leases within which a node that woke up has let go of what it did, on a full machine, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +76,8 @@ def one_turn_at_a_time(story: Story, asks: list[Ask], runs: list[ToolRun]) -> It
     for run in runs:
         turn = frozenset(_turn_of(run, asks))
         spans.append(_span(story, (run.node, turn), (run.at, run.ended_at), str(run.line)))
+    spans += [tail for ask in asks if (tail := _awake(story, ask)) is not None]
+    yield from _twice_at_once(asks)
     spans.sort(key=lambda span: span.begin)
     for i, span in enumerate(spans):
         for other in spans[i + 1 :]:
@@ -80,6 +87,32 @@ def one_turn_at_a_time(story: Story, asks: list[Ask], runs: list[ToolRun]) -> It
             if not same and not span.excused and not other.excused:
                 what = f"two turns of {min(span.turn).talk} ran at once"
                 yield Violation(Promise.ORDER, what, (span.line, other.line))
+
+
+def _awake(story: Story, ask: Ask) -> _Span | None:
+    """What a node still asks long after it could know again what went on."""
+    grace = round(story.about["lease"] * GRACE * SECOND)
+    absences = story.absences(ask.node)
+    whole = _span(story, (ask.node, frozenset(ask.block)), (ask.at, ask.ended_at), str(ask.line))
+    if not whole.excused:
+        return None
+    since = max(to for begin, to in absences if begin < whole.end and whole.begin < to) + grace
+    if whole.end <= since:
+        return None
+    return replace(whole, begin=since, excused=False)
+
+
+def _twice_at_once(asks: list[Ask]) -> Iterator[Violation]:
+    """No node asks the very same thing while it is being answered, and hears both to the end."""
+    heard: dict[tuple[str, str], list[Ask]] = defaultdict(list)
+    for ask in asks:
+        if ask.completed and ask.fault is None:
+            heard[ask.node, ask.digest].append(ask)
+    for same in heard.values():
+        for first, second in pairwise(sorted(same, key=lambda ask: ask.at)):
+            if second.at < (first.ended_at or 0):
+                what = f"{first.node} asked twice at once for {' '.join(map(str, first.block))}"
+                yield Violation(Promise.ORDER, what, (str(first.line), str(second.line)))
 
 
 def _turn_of(run: ToolRun, asks: list[Ask]) -> tuple[Mark, ...]:

@@ -4,11 +4,9 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 
 from tests.faults.checker.records import Screen, Story
-from tests.faults.marks import Mark, Talk
+from tests.faults.marks import REPEATED, Mark, Talk, is_outcome
 
 OPENING = "…"
-REPEATED = ("(sent again)", "(重发)")
-"""How an answer begins that is sent once more because nobody knows whether it arrived."""
 
 
 @dataclass(slots=True)
@@ -21,7 +19,7 @@ class Talked:
     sentences: list[Screen] = field(default_factory=list)
     """Messages of the bot that answer nobody by name."""
     halves: list[Screen] = field(default_factory=list)
-    """Left on the screen, and neither an answer nor a sentence."""
+    """Left on the screen, and neither an answer nor a sentence: also what once was one."""
 
     def first_answers(self) -> dict[Mark, Screen]:
         """Where each message was answered first."""
@@ -50,9 +48,10 @@ def told(story: Story) -> dict[Talk, Talked]:
         for screen in story.screens.get(talk, ()):
             if screen.deleted_at is not None:
                 continue
-            if screen.whole is not None and screen.marks:
+            whole = screen.whole is not None and is_outcome(screen.text)
+            if whole and screen.marks:
                 talked.answers.append(screen)
-            elif screen.whole is not None:
+            elif whole:
                 talked.sentences.append(screen)
             else:
                 talked.halves.append(screen)

@@ -13,23 +13,33 @@ from tests.faults.checker.records import (
     Evidence,
     Line,
     Message,
+    Promise,
     Sample,
     Screen,
     Story,
+    Strike,
     ToolRun,
     Version,
+    Violation,
+    Wire,
 )
-from tests.faults.marks import Talk, read_mark
+from tests.faults.marks import Talk, marks_in, read_mark
 
 FIRST_CHAT = 10_000
 """Chat 10012 is conversation 12: the driver's rule, stated here a second time on purpose."""
 LONGEST = 600
 """Characters of a line that is shown as evidence."""
+ACCOUNTS = {"111111111": "a", "222222222": "b"}
+NEEDED = ("driver", "bot-a", "bot-b", "model", "events", "usage", "dead")
+"""Logs without which nothing is proven, however little there was to write into them."""
 
 
 def read(folder: Path) -> Story:
     """Everything that the logs of one run tell."""
     story = Story(json.loads((folder / "run.json").read_text(encoding="utf-8")))
+    for name in NEEDED:
+        if not (folder / f"{name}.jsonl").exists():
+            _broken(story, f"{name}.jsonl is not there")
     _read_driver(story, folder)
     for file in sorted(folder.glob("bot-*.jsonl")):
         _read_bot(story, file)
@@ -37,23 +47,34 @@ def read(folder: Path) -> Story:
     _read_tools(story, folder)
     _read_events(story, folder)
     _read_usage(story, folder)
-    for file in sorted(folder.glob("node-*.log")):
-        story.node_logs[file.name] = file.read_text(encoding="utf-8", errors="replace")
+    _read_nodes(story, folder)
     return story
+
+
+def _broken(story: Story, what: str, *proof: str) -> None:
+    story.broken.append(Violation(Promise.WHOLE, what, proof))
 
 
 def _lines(story: Story, file: Path) -> Iterator[tuple[Line, Evidence]]:
     if not file.exists():
         return
     decode = msgspec.json.Decoder(Line).decode
+    number = 0
     with file.open("rb") as lines:
         for raw in lines:
-            if not raw.endswith(b"\n"):
-                return  # its writer was killed in mid-line: nothing was told
-            line = decode(raw)
-            story.ended_at = max(story.ended_at, int(line.get("mono", 0)))
             text = raw[:LONGEST].decode(errors="replace").rstrip()
-            yield line, Evidence(file.name, text)
+            evidence = Evidence(file.name, text)
+            try:
+                line = decode(raw)
+            except msgspec.DecodeError:
+                return _broken(story, f"{file.name} is cut off in the middle of a line", text)
+            number += 1
+            if "number" in line and line["number"] != number:
+                # Who writes logs counts their lines.
+                _broken(story, f"{file.name} lacks what stood before this line", str(evidence))
+                number = line["number"]
+            story.ended_at = max(story.ended_at, int(line.get("mono", 0)))
+            yield line, evidence
 
 
 def _read_driver(story: Story, folder: Path) -> None:
@@ -74,16 +95,23 @@ def _read_driver(story: Story, folder: Path) -> None:
 def _read_bot(story: Story, file: Path) -> None:
     tenant = file.stem.removeprefix("bot-")
     known: dict[tuple[int, int], Screen] = {}
+    asked: dict[int, Talk] = {}
     for line, evidence in _lines(story, file):
-        if line["kind"] not in ("shown", "edited", "deleted", "drafted"):
+        kind = line["kind"]
+        if kind == "request":
+            _read_wire(story, tenant, line, evidence, asked)
+        if kind == "outcome" and line.get("fault"):
+            talk = asked.get(line["call"])
+            story.strikes.append(Strike(line["mono"], tenant, talk, evidence))
+        if kind not in ("shown", "edited", "deleted", "drafted"):
             continue
         talk = Talk(tenant, int(line["chat"]) - FIRST_CHAT)
         version = Version(line["mono"], line.get("text", ""), evidence)
-        if line["kind"] == "drafted":
+        if kind == "drafted":
             story.drafts.append((talk, version))
             continue
         place = (line["chat"], line["message"])
-        match line["kind"]:
+        match kind:
             case "shown":
                 known[place] = Screen(talk, [version])
                 story.screens.setdefault(talk, []).append(known[place])
@@ -91,6 +119,18 @@ def _read_bot(story: Story, file: Path) -> None:
                 known[place].versions.append(version)
             case "deleted":
                 known[place].deleted_at = line["mono"]
+
+
+def _read_wire(
+    story: Story, tenant: str, line: Line, evidence: Evidence, asked: dict[int, Talk]
+) -> None:
+    if "chat" in line:
+        asked[line["call"]] = Talk(tenant, int(line["chat"]) - FIRST_CHAT)
+    # A call without a chat is about nobody, and may name nobody.
+    talk = asked.get(line["call"], Talk(tenant, 0))
+    marks = marks_in(json.dumps(line.get("body"), ensure_ascii=False))
+    if marks:
+        story.wires.append(Wire(talk, marks, evidence))
 
 
 def _read_model(story: Story, folder: Path) -> None:
@@ -108,13 +148,19 @@ def _read_model(story: Story, folder: Path) -> None:
                 messages=line["messages"],
                 digest=line["digest"],
                 line=evidence,
+                beside=tuple(map(read_mark, line.get("beside", ()))),
+                called=tuple((name, mark) for name, mark in line.get("called", ())),
             )
             story.asks.append(ask)
-        elif line["kind"] == "outcome" and line["call"] in asked:
-            ask = asked[line["call"]]
-            ask.ended_at, ask.status = line["mono"], line["status"]
-            ask.usage, ask.finish = line.get("usage"), line.get("finish")
-            ask.fault = line.get("fault")
+        elif line["kind"] == "outcome":
+            ask_or_none = asked.get(line["call"])
+            if line.get("fault"):
+                talk = None if ask_or_none is None else ask_or_none.talk
+                story.strikes.append(Strike(line["mono"], "model", talk, evidence))
+            if ask_or_none is not None:
+                ask_or_none.ended_at, ask_or_none.status = line["mono"], line["status"]
+                ask_or_none.usage, ask_or_none.finish = line.get("usage"), line.get("finish")
+                ask_or_none.fault = line.get("fault")
 
 
 def _read_tools(story: Story, folder: Path) -> None:
@@ -133,16 +179,19 @@ def _read_tools(story: Story, folder: Path) -> None:
                 line=evidence,
             )
             story.tools.append(run)
-        elif (ended := open_runs.pop(place, None)) is not None:
+        elif line["kind"] == "ended" and (ended := open_runs.pop(place, None)) is not None:
             ended.ended_at = line["mono"]
 
 
 def _read_events(story: Story, folder: Path) -> None:
+    finished: Line | None = None
     for line, evidence in _lines(story, folder / "events.jsonl"):
         # That a node has stood still is sometimes known only afterwards.
         when: int = line["since"] if "since" in line else line["mono"]
         event = Event(line["kind"], when, line.get("node", ""), evidence)
         story.events.append(event)
+        if line["kind"] == "finished":
+            finished = line
     for line, evidence in _lines(story, folder / "samples.jsonl"):
         sample = Sample(line["node"], line["pid"], line["phase"], line["held"], evidence)
         story.samples.append(sample)
@@ -150,14 +199,33 @@ def _read_events(story: Story, folder: Path) -> None:
     for line, evidence in _lines(story, folder / "copies.jsonl"):
         held = frozenset(line["held"])
         story.copies.append(Copy(line["mono"], line["integrity"], held, evidence))
+    if finished is None:
+        _broken(story, "the run did not come to its end: events.jsonl does not say so")
+        return
+    for name, count in finished["lines"].items():
+        file = folder / name
+        there = file.read_bytes().count(b"\n") if file.exists() else 0
+        if there < count:
+            _broken(story, f"{name} has {there} lines; who wrote it says that there were {count}")
 
 
 def _read_usage(story: Story, folder: Path) -> None:
-    file = folder / "usage.jsonl"
-    story.counted = file.exists()
-    accounts = {"111111111": "a", "222222222": "b"}
-    for line, _ in _lines(story, file):
+    for line, _ in _lines(story, folder / "usage.jsonl"):
         _, account, chat = line["address"].split(":")[:3]
-        story.usage[Talk(accounts[account], int(chat) - FIRST_CHAT)] = line
+        story.usage[Talk(ACCOUNTS[account], int(chat) - FIRST_CHAT)] = line
     for line, _ in _lines(story, folder / "dead.jsonl"):
         story.dead |= {read_mark(mark): line["error"] for mark in line["marks"]}
+        story.node_logs["dead.jsonl (errors)"] = (
+            story.node_logs.get("dead.jsonl (errors)", "") + f"{line['error']}\n"
+        )
+
+
+def _read_nodes(story: Story, folder: Path) -> None:
+    for file in (*sorted(folder.glob("node-*.log")), *sorted(folder.glob("metrics-*.txt"))):
+        story.node_logs[file.name] = file.read_text(encoding="utf-8", errors="replace")
+    wanted = [f"node-n{number}.log" for number in range(1, story.about["nodes"] + 1)]
+    for name in wanted:
+        if not story.node_logs.get(name, "").strip():
+            _broken(story, f"{name} is empty or not there: nothing is known of what it holds")
+    if not any(name.startswith("metrics-") for name in story.node_logs):
+        _broken(story, "nobody has looked at the metrics of any server")

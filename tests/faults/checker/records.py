@@ -9,12 +9,17 @@ from tests.faults.marks import Mark, Talk, is_outcome, marks_in
 Line = dict[str, Any]
 LOOK = 0.5
 """Leases after which a node that was away knows that it was: it renews every third of one."""
-BESIDE = ("set", "filled", "limited")
-"""Of a clock and of a disk: nobody who lives through it may be left wondering about a send."""
+BESIDE = ("set", "filled", "limited", "write_protected", "knocked", "copied")
+"""Of a clock, of a disk, of strangers: nobody who lives through it may wonder about a send."""
+PEERS = ("model", "a", "b")
+"""Who goes wrong by himself: what really did stands in his own log, not in the harness's."""
 
 
 class Promise(StrEnum):
-    """The invariants of the reference, section 5.1."""
+    """The invariants of the reference, section 5.1, and what makes them provable at all."""
+
+    WHOLE = "logs"
+    """Every log is there, and all of it: what is not written down proves nothing."""
 
     NO_LOSS = "I1"
     AT_MOST_ONCE = "I2"
@@ -110,6 +115,10 @@ class Ask:
     messages: list[Any]
     digest: str
     line: Evidence
+    beside: tuple[Mark, ...] = ()
+    """Marks anywhere in the request but in what was said: instructions, arguments, names."""
+    called: tuple[tuple[str, str], ...] = ()
+    """The calls of this turn whose results the request holds, and their marks."""
     ended_at: int | None = None
     status: int | None = None
     fault: str | None = None
@@ -153,6 +162,25 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
+class Strike:
+    """A call to a stand-in that really went wrong, by the stand-in's own log."""
+
+    at: int
+    peer: str
+    talk: Talk | None
+    line: Evidence
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """What a node asked a platform to do, shown or not."""
+
+    talk: Talk
+    marks: tuple[Mark, ...]
+    line: Evidence
+
+
+@dataclass(frozen=True, slots=True)
 class Sample:
     """How much a process held at one moment."""
 
@@ -184,14 +212,17 @@ class Story:
     asks: list[Ask] = field(default_factory=list)
     tools: list[ToolRun] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
+    strikes: list[Strike] = field(default_factory=list)
+    wires: list[Wire] = field(default_factory=list)
+    broken: list[Violation] = field(default_factory=list)
+    """What makes the logs themselves worth nothing."""
     samples: list[Sample] = field(default_factory=list)
     copies: list[Copy] = field(default_factory=list)
     usage: dict[Talk, Line] = field(default_factory=dict)
     dead: dict[Mark, str] = field(default_factory=dict)
     """Answers that were given up, and why: an operator finds them."""
-    counted: bool = False
-    """Whether the database's rows are there at all: not when it was thrown away."""
     node_logs: dict[str, str] = field(default_factory=dict)
+    """Everything that is for operators: each server's log, its metrics, dead letters' reasons."""
     ended_at: int = 0
 
     def talks(self) -> list[Talk]:
@@ -220,7 +251,17 @@ class Story:
         kinds = ("killed", "gone")
         return [one.at for one in self.events if one.node == node and one.kind in kinds]
 
+    @property
+    def over_at(self) -> int:
+        """When the harness was done with making trouble and began to stop everything."""
+        ends = [event.at for event in self.events if event.kind == "over"]
+        return ends[0] if ends else self.ended_at
+
     def troubles(self) -> list[Event]:
-        """Everything that may leave a send ambiguous."""
-        harmless = ("started", "ready", "gone", "note", *BESIDE)
-        return [event for event in self.events if event.kind not in harmless]
+        """What the harness did to servers, databases and lines: a send may be left ambiguous."""
+        harmless = ("started", "ready", "gone", "note", "over", "finished", "rested", *BESIDE)
+        return [
+            event
+            for event in self.events
+            if event.kind not in harmless and event.node not in PEERS and event.at <= self.over_at
+        ]

@@ -135,6 +135,8 @@ def stubborn(context: ToolContext, mark: str, how: str = "") -> str:
         mark: The mark of the message that wants it.
         how: In which way.
     """
+    # Begun and never ended: its thread may outlive the turn, which is nobody's overlap.
+    note(context, "stubborn", "tried", mark)
     if how == "hang":
         time.sleep(STUBBORN)  # noqa: TID251  # in a thread, which nobody can wake
         return f"nobody waits for {mark}"

@@ -5,8 +5,10 @@ import gzip
 import itertools
 import json
 import random
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 
 import aiohttp
 
@@ -20,6 +22,9 @@ from tests.peers.log import Json
 FORGED = 900_000
 """Numbers of messages that nobody sends: an answer to one is a phantom."""
 LARGE = 3_000_000
+UNENDED = 400
+"""What is noted of a request that never ended, and so was never answered."""
+FAILED, UNAVAILABLE = 500, 503
 RIGHT = {SECRET_HEADER: SECRET}
 
 
@@ -33,7 +38,7 @@ async def abuse(bench: Bench) -> None:
         seed=bench.seed,
         habits=Habits(rate=10.0, twice=0.5),
     )
-    await under(bench, plan, _knock)
+    await under(bench, plan, partial(_knock, bench))
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +121,7 @@ async def _slow(knock: Knock) -> int:
         return 0
     finally:
         writer.transport.abort()
-    return 400
+    return UNENDED
 
 
 KNOCKS: tuple[Callable[[Knock], Awaitable[int]], ...] = (
@@ -124,18 +129,27 @@ KNOCKS: tuple[Callable[[Knock], Awaitable[int]], ...] = (
 )
 
 
-async def _knock(world: World, chance: random.Random) -> None:
+async def _knock(bench: Bench, world: World, chance: random.Random) -> None:
     numbers = itertools.count(FORGED)
+    refused: Counter[str] = Counter()
     async with aiohttp.ClientSession() as session:
         while not world.over:
-            knocks = [_once(world, session, chance, next(numbers)) for _ in KNOCKS]
-            await asyncio.gather(*knocks)
+            knocks = [_once(bench, world, session, chance, next(numbers)) for _ in KNOCKS]
+            refused.update(filter(None, await asyncio.gather(*knocks)))
             await asyncio.sleep(0.05)
+    bench.told.append(f"refused: {dict(refused)}")
+    if lacking := [one.__name__ for one in KNOCKS if not refused[one.__name__]]:
+        bench.missed.append(f"never came to be refused: {', '.join(lacking)}")
 
 
 async def _once(
-    world: World, session: aiohttp.ClientSession, chance: random.Random, number: int
-) -> None:
+    bench: Bench,
+    world: World,
+    session: aiohttp.ClientSession,
+    chance: random.Random,
+    number: int,
+) -> str | None:
+    """The knock's name where the server has refused it; None where the door was shut."""
     knock = KNOCKS[number % len(KNOCKS)]
     talk = chance.choice(world.talks)
     update = world.driver.forged(Mark(talk, number))
@@ -143,7 +157,13 @@ async def _once(
     url = f"{node.url}/in/{ADAPTERS[talk.tenant]}"
     assert update["message"]["chat"]["id"] == chat_of(talk)
     status = await knock(Knock(session, url, update))
-    world.log.write("note", node=node.name, knock=knock.__name__, status=status)
+    came = 400 <= status < 500
+    kind = "knocked" if came else "note"
+    world.log.write(kind, node=node.name, knock=knock.__name__, status=status)
     if 200 <= status < 300:
         world.log.write("fault", node=node.name, text=f"{knock.__name__} was taken in")
         raise AssertionError(f"{knock.__name__} was answered with {status}")
+    if status >= FAILED and status != UNAVAILABLE:
+        wrong = f"{knock.__name__} was answered with {status}"
+        bench.missed += [wrong] if wrong not in bench.missed else []
+    return knock.__name__ if came else None

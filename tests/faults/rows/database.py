@@ -10,6 +10,7 @@ from tests.faults.bench import Bench
 from tests.faults.driver import Habits
 from tests.faults.rows.under import Trouble, under
 from tests.faults.world import Plan, World
+from tests.peers.log import monotonic_us
 
 END_ONE = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity
@@ -45,7 +46,7 @@ async def _under(bench: Bench, row: str, trouble: Trouble, *, reports: bool) -> 
         reports=reports,
         habits=Habits(rate=15.0),
     )
-    await under(bench, plan, trouble)
+    await under(bench, plan, trouble, noticed=("failed",) if row != "ended connections" else ())
 
 
 async def _restart(world: World, chance: random.Random) -> None:
@@ -72,10 +73,13 @@ async def _end_connections(world: World, chance: random.Random) -> None:
 async def _end(world: World, number: int) -> None:
     connection = await asyncpg.connect(world.url, ssl=False, timeout=10)
     try:
-        await connection.execute(END_ONE.replace("$1", str(number)), timeout=10)
+        # Written down first: what it does to a send may be seen before it says what it did.
+        entry = world.log.write("note", node="postgres", text="ending connections")
+        ended = await connection.fetch(END_ONE.replace("$1", str(number)), timeout=10)
     finally:
         await connection.close(timeout=10)
-    world.log.write("terminated", node="postgres", connections=number)
+    if any(done for (done,) in ended):
+        world.log.write("terminated", node="postgres", connections=len(ended), since=entry.mono)
 
 
 async def _exhaust(world: World, chance: random.Random) -> None:
@@ -83,8 +87,10 @@ async def _exhaust(world: World, chance: random.Random) -> None:
         await asyncio.sleep(chance.uniform(2.0, 4.0))
         async with AsyncExitStack() as stack:
             await _end(world, 30)
-            world.log.write("exhausted", node="postgres", taken=await _take_all(world, stack))
+            since = monotonic_us()
+            taken = await _take_all(world, stack)
             await asyncio.sleep(chance.uniform(0.5, 3.0))
+            world.log.write("exhausted", node="postgres", taken=taken, since=since)
 
 
 async def _take_all(world: World, stack: AsyncExitStack) -> int:

@@ -1,17 +1,30 @@
-"""SQLite's disk is full for seconds, or its files may not grow; the server lives through it."""
+"""SQLite's disk is full for seconds, its files may not grow or not be written: it lives through it.
+
+An odd seed stands on a small disk that is filled, an even one on files that are made read-only; in
+between both have files that may not grow.
+"""
 
 import asyncio
 import json
 import random
 from collections import Counter
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager
 from functools import partial
 from itertools import cycle
 from pathlib import Path
 
 from tests.faults.bench import Bench
-from tests.faults.disk import Disk, disk, empty_log, events_in, integrity_of, kept_short
+from tests.faults.disk import (
+    Disk,
+    disk,
+    empty_log,
+    events_in,
+    integrity_of,
+    kept_short,
+    may_protect,
+    write_protected,
+)
 from tests.faults.driver import Habits
 from tests.faults.node import Node
 from tests.faults.rows.under import under
@@ -28,22 +41,24 @@ MORE = 1 << 16
 REFUSED = 20
 """Deliveries after whose refusal it is clear that the disk is full."""
 NO_ROOM = 503
+Kinds = Mapping[str, Callable[[World], AbstractAsyncContextManager[None]]]
+"""What goes wrong, by the name under which it is counted."""
 TAKEN = (200, NO_ROOM, 0)
 """What a delivery may end with; 0: the platform did not wait any longer."""
 
 
 async def disk_full(bench: Bench) -> None:
     """Full and free again, kept short and free again, while people go on writing."""
-    async with _on_a_disk(bench) as small:
-        await under(bench, plan_of(bench), partial(_trouble, bench, small))
+    async with _on_a_disk(bench) as kinds:
+        await under(bench, plan_of(bench), partial(_trouble, bench, kinds))
 
 
 async def full_once(bench: Bench) -> None:
     """Each of both once, with messages that come just then, and nothing at random."""
-    async with _on_a_disk(bench) as small, bench.world(plan_of(bench)) as world:
+    async with _on_a_disk(bench) as kinds, bench.world(plan_of(bench)) as world:
         await world.start()
-        for trouble in (_filled(world, small), _limited(world)):
-            async with trouble:
+        for kind, trouble in kinds.items():
+            async with _striking(world, kind), trouble(world):
                 await _write_until_refused(world)
                 await _note(world)
             if not await world.settle(40.0):
@@ -77,16 +92,29 @@ def plan_of(bench: Bench) -> Plan:
 
 
 @asynccontextmanager
-async def _on_a_disk(bench: Bench) -> AsyncGenerator[Disk | None, None]:
+async def _on_a_disk(bench: Bench) -> AsyncGenerator[Kinds, None]:
     """The world that is made next stands on it; at the end its file is looked through."""
     world = bench.folder / f"world-{len(bench.folders) + 1}"
-    with disk(world / PLACE.parent, MEGABYTES) as small:
-        if small is None:
-            bench.missed.append("nothing may be mounted by this user: the disk was never full")
-        yield small
+    with ExitStack() as stack:
+        yield _kinds(bench, world / PLACE.parent, stack)
         database = world / PLACE
         _write(world, events_in(database), integrity_of(database))
     bench.told.append(_told(bench, world))
+
+
+def _kinds(bench: Bench, folder: Path, stack: ExitStack) -> Kinds:
+    """What can be done to a disk here; what nobody has to be root for is always done."""
+    if bench.seed % 2 == 0:
+        folder.mkdir(parents=True)
+        if may_protect(folder):
+            return {"write_protected": _protected, "limited": _limited}
+        bench.told.append("this user, or this file system, cannot make open files read-only")
+        return {"limited": _limited}
+    small = stack.enter_context(disk(folder, MEGABYTES))
+    if small is None:
+        bench.told.append("nothing may be mounted by this user: the disk was never full")
+        return {"limited": _limited}
+    return {"filled": partial(_filled, small), "limited": _limited}
 
 
 def _told(bench: Bench, world: Path) -> str:
@@ -101,26 +129,43 @@ def _told(bench: Bench, world: Path) -> str:
     return f"deliveries by status: {dict(ends.most_common())}"
 
 
-async def _trouble(bench: Bench, small: Disk | None, world: World, chance: random.Random) -> None:
+async def _trouble(bench: Bench, kinds: Kinds, world: World, chance: random.Random) -> None:
     pid = world.node.pid
-    number = 0
+    times: Counter[str] = Counter()
+    struck: Counter[str] = Counter()
+    in_turn = cycle(kinds.items())
     while not world.over:
         await asyncio.sleep(chance.uniform(*PAUSE))
-        number += 1
-        trouble = _filled(world, small) if number % 2 else _limited(world)
-        async with trouble:
+        kind, trouble = next(in_turn)
+        async with _striking(world, kind, struck), trouble(world):
             await asyncio.sleep(chance.uniform(*LENGTHS))
             await _note(world)
+        times[kind] += not world.over  # when nobody writes any more, nobody is refused
+    bench.told.append(f"deliveries were refused in {dict(struck)} of {dict(times)}")
+    if lacking := {kind for kind in times if times[kind] and not struck[kind]}:
+        bench.missed.append(f"no delivery was ever refused while {', '.join(sorted(lacking))}")
     if not world.node.alive or world.node.pid != pid:
         bench.missed.append("the server did not live through it")
 
 
 @asynccontextmanager
-async def _filled(world: World, small: Disk | None) -> AsyncGenerator[None, None]:
-    if small is None:
+async def _striking(
+    world: World, kind: str, struck: Counter[str] | None = None
+) -> AsyncGenerator[None, None]:
+    """A fault counts when somebody was refused because of it."""
+    since, refused = monotonic_us(), world.driver.refused
+    try:
         yield
-        return
-    world.log.write("filled", node=world.node.name)
+    finally:
+        refused = world.driver.refused - refused
+        name = world.node.name
+        world.log.write(kind if refused else "note", node=name, since=since, refused=refused)
+        if refused and struck is not None:
+            struck[kind] += 1
+
+
+@asynccontextmanager
+async def _filled(small: Disk, world: World) -> AsyncGenerator[None, None]:
     await asyncio.to_thread(empty_log, small.folder / PLACE.name)
     small.fill()
     keeping = asyncio.create_task(_keep_full(small))
@@ -144,11 +189,18 @@ async def _keep_full(small: Disk) -> None:
 async def _limited(world: World) -> AsyncGenerator[None, None]:
     node: Node = world.node
     ledger = node.ledger.stat().st_size if node.ledger.exists() else 0
-    world.log.write("limited", node=node.name)
     with kept_short(node.pid, ledger + MORE):
         await asyncio.to_thread(empty_log, world.folder / PLACE)
         yield
     world.log.write("note", node=node.name, text="may grow again")
+
+
+@asynccontextmanager
+async def _protected(world: World) -> AsyncGenerator[None, None]:
+    database = world.folder / PLACE
+    with write_protected([database, Path(f"{database}-wal")]):
+        yield
+    world.log.write("note", node=world.node.name, text="may be written again")
 
 
 async def _note(world: World) -> None:

@@ -30,12 +30,27 @@ async def drains(bench: Bench) -> None:
 
 
 async def _stop(bench: Bench, world: World, chance: random.Random) -> None:
+    busy = 0
     while not world.over:
         await asyncio.sleep(chance.uniform(*BETWEEN))
         node = chance.choice(world.nodes)
         world.hidden.add(node.url)
+        busy += await _is_busy(world)
         code = await node.stop(within=GRACE)
         if code != 0:
             bench.missed.append(f"{node.name} ended with {code} instead of 0")
         await node.start()
         world.hidden.discard(node.url)
+    bench.told.append(f"{busy} times something was waiting for its answer")
+    if not busy:
+        bench.missed.append("whenever a server was told to stop there was nothing to do")
+
+
+async def _is_busy(world: World) -> bool:
+    """Whether anybody waits for an answer now."""
+    await asyncio.to_thread(world.watch.look)
+    sent = world.driver.sent.items()
+    return any(
+        one.acknowledged_at is not None and not world.watch.has_outcome(mark, one)
+        for mark, one in tuple(sent)
+    )

@@ -27,7 +27,7 @@ async def frozen_nodes(bench: Bench) -> None:
         reports=True,
         habits=Habits(rate=20.0),
     )
-    await under(bench, plan, _freeze)
+    await under(bench, plan, _freeze, noticed=("turn.resumed",))
 
 
 async def _freeze(world: World, chance: random.Random) -> None:

@@ -2,6 +2,8 @@
 
 import asyncio
 import itertools
+import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from statistics import median
@@ -100,6 +102,16 @@ def compare(bench: Bench, story: Story, phases: Sequence[Phase]) -> None:
         bench.missed.append(
             f"hostile plugins moved the others' p99 of {usual:.3f} s by {moved:.3f} s"
         )
+
+
+def tried(bench: Bench, world: World) -> None:
+    """Whether the hostile functions were called at all, by their own book."""
+    book = world.node.ledger.read_text(encoding="utf-8").splitlines()
+    lines = [json.loads(line) for line in book]
+    calls = Counter(line["tool"] for line in lines if line["kind"] in ("begun", "tried"))
+    bench.told.append(f"calls of hostile functions: {calls['hostile']} and {calls['stubborn']}")
+    if not calls["hostile"] or not calls["stubborn"]:
+        bench.missed.append("hostile functions were never called")
 
 
 def answers_of(story: Story) -> dict[Mark, Screen]:

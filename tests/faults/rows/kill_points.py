@@ -43,7 +43,7 @@ async def _die(bench: Bench, world: World, point: Point, number: int) -> None:
         for i in range(OTHERS):
             driver.begin(others[(number + i) % len(others)])
     reached = await point.reached(world, mark)
-    world.log.write("fault" if reached else "note", node=world.node.name, point=point.name)
+    world.log.write("note", node=world.node.name, point=point.name, reached=reached)
     if not reached:
         bench.missed.append(point.name)
     await world.node.kill(point.name)

@@ -2,6 +2,8 @@
 
 import asyncio
 import random
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from tests.faults.bench import Bench
@@ -39,6 +41,8 @@ OUTAGE_RATE = 6.0
 AMPLIFIED = 1.1
 """Calls for each message that a service which is down may be made to bear, beside the probes."""
 PROBES = 40
+LEAST_BROKEN = 0.2
+"""The part of all calls that goes wrong where a third is meant to."""
 
 
 def _plan(bench: Bench, row: str, rate: float) -> Plan:
@@ -55,7 +59,8 @@ def _plan(bench: Bench, row: str, rate: float) -> Plan:
 
 async def model_kinds(bench: Bench) -> None:
     """Each kind of failure meets a call, at both bots; and each kind of odd answer."""
-    async with bench.world(_plan(bench, "model kinds", 20.0)) as world:
+    plan = replace(_plan(bench, "model kinds", 20.0), least=0.5)
+    async with bench.world(plan) as world:
         await world.start()
         await world.driver.run(10)
         await world.settle()
@@ -64,6 +69,9 @@ async def model_kinds(bench: Bench) -> None:
                 await world.model.tell("faults", name=name, args=args)
                 await world.driver.say(talk, "look" if number % 3 == 0 else "")
                 await _outcome(bench, world, f"{name} {args}")
+                if await world.model.tell("waiting"):
+                    bench.missed.append(f"{name} {args} never struck")
+                    await world.model.tell("clear")
         for number, odd in enumerate(ODD):
             for talk in _two(world, number):
                 await world.driver.say(talk, f"odd:{odd}")
@@ -85,20 +93,29 @@ async def _outcome(bench: Bench, world: World, kind: str) -> None:
 
 async def model_at_random(bench: Bench) -> None:
     """A third of all calls fails, each in another way."""
-    await under(bench, _plan(bench, "model at random", 10.0), _fail_now_and_then)
+    plan = replace(_plan(bench, "model at random", 10.0), least=0.5)
+    await under(bench, plan, partial(_fail_now_and_then, bench))
 
 
-async def _fail_now_and_then(world: World, chance: random.Random) -> None:
+async def _fail_now_and_then(bench: Bench, world: World, chance: random.Random) -> None:
+    asked, planned = await _asked(world), 0
     while not world.over:
         name, args = chance.choice(KINDS)
         world.log.write("fault", node="model", kind_of=name)
         await world.model.tell("faults", name=name, args=args)
-        await asyncio.sleep(chance.uniform(0.1, 0.4))
+        planned += 1
+        await asyncio.sleep(chance.uniform(0.07, 0.3))
+    struck = planned - int(await world.model.tell("waiting"))
+    asked = await _asked(world) - asked
+    bench.told.append(f"{struck} of {asked} calls of the model went wrong")
+    if struck < asked * LEAST_BROKEN:
+        bench.missed.append(f"only {struck} of {asked} calls went wrong")
 
 
 async def model_outage(bench: Bench) -> None:
     """The service answers nothing but 503 for most of the run, then it is back."""
-    async with bench.world(_plan(bench, "model outage", OUTAGE_RATE)) as world:
+    plan = replace(_plan(bench, "model outage", OUTAGE_RATE), least=0.0)
+    async with bench.world(plan) as world:
         await world.start()
         await world.driver.run(10)
         await world.settle()
@@ -108,6 +125,8 @@ async def model_outage(bench: Bench) -> None:
         await world.driver.run(round(OUTAGE_RATE * bench.seconds))
         await world.settle()
         written, asked = len(world.driver.sent) - written, await _asked(world) - asked
+        if not asked:
+            bench.missed.append("nobody asked the model while it was down")
         if asked > written * AMPLIFIED + PROBES:
             bench.missed.append(f"{asked} calls for {written} messages while the model was down")
         await world.model.tell("clear")

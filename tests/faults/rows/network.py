@@ -2,6 +2,9 @@
 
 import asyncio
 import random
+from collections import Counter
+from functools import partial
+from itertools import cycle
 
 from tests.faults.bench import Bench
 from tests.faults.driver import Habits
@@ -31,19 +34,27 @@ async def partitions(bench: Bench) -> None:
         reports=True,
         habits=Habits(rate=15.0),
     )
-    await under(bench, plan, _break)
+    await under(bench, plan, partial(_break, bench))
 
 
-async def _break(world: World, chance: random.Random) -> None:
+async def _break(bench: Bench, world: World, chance: random.Random) -> None:
+    met: Counter[str] = Counter()
+    # Each in its turn, in another order each time: chance alone leaves some out.
+    lines = cycle(chance.sample(LINES, len(LINES)))
     while not world.over:
         await asyncio.sleep(chance.uniform(*PAUSE))
         number = chance.randrange(len(world.nodes))
         node, proxy = world.nodes[number], world.proxies[number]
-        line = chance.choice(LINES)
+        line = next(lines)
         world.log.write("cut_off", node=node.name, line=line)
+        before = proxy.struck
         proxy.line = line
         try:
             await asyncio.sleep(world.plan.lease * chance.uniform(*LENGTHS))
         finally:
             proxy.line = Line.WHOLE
             world.log.write("joined", node=node.name)
+        met[line.value] += 1
+        if proxy.struck == before:
+            bench.missed.append(f"nothing passed while the line of {node.name} was {line}")
+    bench.told.append(f"lines broken: {dict(met)}")

@@ -6,7 +6,7 @@ from tests.faults.bench import Bench
 from tests.faults.checker.reading import read
 from tests.faults.driver import Habits
 from tests.faults.rows.deadly import innocent, kill_one_by_one
-from tests.faults.rows.hostility import alternate, compare
+from tests.faults.rows.hostility import alternate, compare, tried
 from tests.faults.rows.under import LONG, REST, WARMING
 from tests.faults.sampling import sample
 from tests.faults.world import Plan
@@ -51,4 +51,5 @@ async def plugins(bench: Bench) -> None:
         await world.finish()
         story = await asyncio.to_thread(read, world.folder)
         compare(bench, story, phases)
+        tried(bench, world)
         innocent(bench, story, deadly)

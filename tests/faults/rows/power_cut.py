@@ -47,23 +47,30 @@ async def power_cuts(bench: Bench) -> None:
     plan = Plan(
         "power cuts", "sqlite", talks=20, seed=bench.seed, habits=Habits(rate=30.0), within=90.0
     )
-    await under(bench, plan, _copy_again_and_again)
+    await under(bench, plan, partial(_copy_again_and_again, bench))
 
 
-async def _copy_again_and_again(world: World, chance: random.Random) -> None:
+async def _copy_again_and_again(bench: Bench, world: World, chance: random.Random) -> None:
     source, target = world.folder / "parley.db", world.folder / "copies"
     target.mkdir()
     before: Copy | None = None
+    torn_ones = 0
     while not world.over:
         await asyncio.sleep(chance.uniform(*BETWEEN))
         copy = await _copy(world, source, target / "copy.db")
         look = partial(_look, world.folder / "copies.jsonl")
         await asyncio.to_thread(look, copy.database, copy.log, at=copy.at, torn=False)
+        world.log.write("copied", node=world.node.name, since=copy.at)
         if before is not None and copy.follows(before):
             torn = _torn(before, copy, chance)
             # Behind the copy before anything may be missing, so only that one's instant counts.
             await asyncio.to_thread(look, copy.database, torn, at=before.at, torn=True)
+            world.log.write("copied", node=world.node.name, since=before.at, torn=len(torn))
+            torn_ones += 1
         before = copy
+    bench.told.append(f"{torn_ones} of the copies had a torn log")
+    if not torn_ones:
+        bench.missed.append("no copy was torn: the log began anew each time")
 
 
 async def _copy(world: World, source: Path, target: Path) -> Copy:

@@ -28,7 +28,7 @@ async def random_kills(bench: Bench) -> None:
         reports=True,
         habits=Habits(rate=RATE),
     )
-    await under(bench, plan, _kill, may_end=True)
+    await under(bench, plan, _kill, may_end=True, noticed=("turn.resumed",))
 
 
 async def _kill(world: World, chance: random.Random) -> None:

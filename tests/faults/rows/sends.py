@@ -31,6 +31,10 @@ METHODS = {
 """What each bot's answers are made of."""
 
 
+PACE = 0.1
+"""Seconds between the pieces of an answer that is to grow on the screen."""
+
+
 def _plan(bench: Bench, row: str, rate: float) -> Plan:
     return Plan(
         row,
@@ -52,11 +56,16 @@ async def send_kinds(bench: Bench) -> None:
             for talk in (one for one in world.talks if one.number == 1 + number % 10):
                 for method in METHODS[talk.tenant]:
                     bot = world.bots[talk.tenant]
+                    # A draft is begun for an answer that takes its time only.
+                    pace = PACE if method == "sendMessageDraft" else 0.0
+                    await world.model.tell("pace", pace=pace)
                     await bot.tell("faults", name=name, args=args, method=method)
                     world.log.write("fault", node=talk.tenant, kind_of=name, method=method)
                     await world.driver.say(talk, "look" if number % 3 == 0 else "")
                     if not await world.settle(40.0):
                         bench.missed.append(f"no answer after {name} {args} of {method}")
+                    if await bot.tell("waiting"):
+                        bench.missed.append(f"{name} {args} of {method} never struck")
                     await bot.tell("clear")
         await world.driver.run(10)
         await world.settle()

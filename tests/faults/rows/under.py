@@ -2,9 +2,10 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 
 from tests.faults.bench import Bench
+from tests.faults.node import Node
 from tests.faults.sampling import sample
 from tests.faults.world import Plan, World
 
@@ -18,8 +19,18 @@ REST = 20.0
 """Seconds after which idle connections to peers are closed."""
 
 
-async def under(bench: Bench, plan: Plan, trouble: Trouble, *, may_end: bool = False) -> None:
-    """Run the plan with this trouble; `may_end`: nodes are expected to end by themselves."""
+async def under(
+    bench: Bench,
+    plan: Plan,
+    trouble: Trouble,
+    *,
+    may_end: bool = False,
+    noticed: Sequence[str] = (),
+) -> None:
+    """Run the plan with this trouble; `may_end`: nodes are expected to end by themselves.
+
+    `noticed` are events that the servers' own logs must hold: without them nothing was tried.
+    """
     async with bench.world(plan) as world:
         await world.start()
         await world.driver.run(WARMING)
@@ -38,9 +49,25 @@ async def under(bench: Bench, plan: Plan, trouble: Trouble, *, may_end: bool = F
                 await node.start()
         await world.settle()
         if bench.seconds >= LONG:
+            world.log.write("rested")
             await asyncio.sleep(REST)
             # Pools give up what has been idle too long only when they are used again.
             await world.driver.run(WARMING)
             await world.settle()
             await sample(world.nodes, world.url, world.folder, "after")
+        for event in noticed:
+            await _notice(bench, world, event)
         await world.finish()
+
+
+def output_of(node: Node) -> str:
+    """All that it has written."""
+    return node.output
+
+
+async def _notice(bench: Bench, world: World, event: str) -> None:
+    logs = [await asyncio.to_thread(output_of, node) for node in world.nodes]
+    count = sum(log.count(f'"event": "{event}"') for log in logs)
+    bench.told.append(f"the servers' logs say {event} {count} times")
+    if not count:
+        bench.missed.append(f"no server noticed anything: none says {event}")
