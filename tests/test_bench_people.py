@@ -15,14 +15,14 @@ class Rude:
     """A server that answers every request, and hangs up before the answer of some."""
 
     def __init__(self, *, ends_after_answer: bool = False, drops: int = 0) -> None:
-        self.opened = self.asked = 0
+        self.opened = self.asked = self.left = 0
         self.hung_up = asyncio.Event()
         self._ends = ends_after_answer
         self._drops = drops
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.opened += 1
-        while head := await reader.readuntil(b"\r\n\r\n"):
+        while head := await _head(reader):
             length = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
             await reader.readexactly(length)
             self.asked += 1
@@ -35,7 +35,22 @@ class Rude:
                 break
         writer.close()
         await writer.wait_closed()
+        self.left += 1
         self.hung_up.set()
+
+    async def all_gone(self) -> None:
+        """Wait until nobody is connected any more."""
+        while self.left < self.opened:
+            self.hung_up.clear()
+            await self.hung_up.wait()
+
+
+async def _head(reader: asyncio.StreamReader) -> bytes:
+    """Of the next request; nothing when there is none."""
+    try:
+        return await reader.readuntil(b"\r\n\r\n")
+    except asyncio.IncompleteReadError:
+        return b""
 
 
 @asynccontextmanager
@@ -50,6 +65,8 @@ async def people_at(rude: Rude) -> AsyncGenerator[tuple[People, int], None]:
     finally:
         people.move_to(())
         server.close()
+        async with asyncio.timeout(LIMIT):
+            await rude.all_gone()
 
 
 async def test_a_connection_on_which_the_server_has_hung_up_is_not_used_again() -> None:
@@ -60,6 +77,7 @@ async def test_a_connection_on_which_the_server_has_hung_up_is_not_used_again() 
         # The loop hears of it when it looks at its sockets next.
         _, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.close()
+        await writer.wait_closed()
         await people.say(0)
         assert rude.asked == 2
 

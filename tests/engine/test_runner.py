@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pytest
 
 from bot import Outbound, ToolContext, Transient, tool
-from bot.domain.records import Claim, Node
+from bot.domain.records import Claim, Node, OutboxState
 from bot.engine.runner import LeaseLost
 from bot.store.memory import MemoryStore
 from tests.engine.house import Gate, House, ScriptedModel, calls, says
@@ -16,13 +16,16 @@ LEASE = 15.0
 
 
 async def passing(house: House, count: int) -> list[str]:
-    """What was sent, once so much was and nothing is left to do; a second passes at a time."""
+    """What was sent, once so much was and nothing waits to be; a second passes at a time."""
 
     def over() -> bool:
         house.clock.advance(1.0)
         return len(house.platform.sent) >= count and not house.engine.runner.running
 
-    await until(over)
+    unsent = [OutboxState.QUEUED, OutboxState.SENDING]
+    async with asyncio.timeout(10):
+        while await house.store.outbox_rows(unsent) or not over():  # noqa: ASYNC110  # no event
+            await asyncio.sleep(0)
     return house.platform.texts
 
 

@@ -3,12 +3,13 @@
 import asyncio
 import json
 import os
+import random
 import re
 import signal
 import socket
 import sys
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from tests.peers.telegram import TelegramPeer
 ROOT = Path(__file__).parents[2]
 START = 30.0
 SECRET = "webhook-secret"
+OURS = (10_000, 30_000)
+"""Ports below those that a system hands out by itself (Linux from 32768, macOS from 49152)."""
 
 
 class Program:
@@ -155,11 +158,15 @@ async def a_moment() -> None:
 
 
 def free_port() -> int:
-    """A port that was free a moment ago: a webhook's address must be known before the start."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port that was free a moment ago: a webhook's address must be known before the start.
+
+    The system gives none of these to whoever asks it for any: nobody takes it in between.
+    """
+    while True:
+        port = random.randrange(*OURS)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def telegram_config(

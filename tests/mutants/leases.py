@@ -320,4 +320,14 @@ MUTANTS = (
         ),
         tests="tests/engine/test_signalling.py",
     ),
+    mutant(
+        "lost-claims",
+        "lanes whose claim was never answered stay held and nobody runs them",
+        (
+            "bot/engine/lostclaims.py",
+            "        self._until, self._next = now + DOUBT, now\n",
+            "        self._next = now\n",
+        ),
+        tests="tests/engine/test_lost_answers.py",
+    ),
 )

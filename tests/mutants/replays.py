@@ -127,4 +127,14 @@ MUTANTS = (
         ("bot/engine/asking.py", "= used_by(steps)", "= used_by(())"),
         tests="tests/engine/test_stopping.py",
     ),
+    mutant(
+        "once-under-way",
+        "a call that this process is still making is asked about as if it had died",
+        (
+            "bot/engine/underway.py",
+            "        ended = self._calls.get(key)\n        if ended is None:\n",
+            "        ended = None\n        if ended is None:\n",
+        ),
+        tests="tests/engine/test_runner.py",
+    ),
 )

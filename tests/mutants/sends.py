@@ -200,4 +200,28 @@ MUTANTS = (
         tests=STORED,
         only="postgres",
     ),
+    mutant(
+        "last-word",
+        "a send that was under way when its lease ran out is in doubt",
+        (
+            "bot/engine/outbox.py",
+            "            self._shared.marks.has_left(self._claim, row, sending.result())\n",
+            "            pass\n",
+        ),
+        tests="tests/engine/test_runner.py",
+    ),
+    *(
+        mutant(
+            f"gone-{store}",
+            "a piece that is gone when it is to be sent looks like a lane that is lost",
+            (
+                f"bot/store/{store}_outbox.py",
+                "from bot.errors import Gone\n",
+                "from bot.errors import Fenced as Gone\n",
+            ),
+            tests=STORED,
+            only=store,
+        )
+        for store in ("memory", "sqlite", "postgres")
+    ),
 )

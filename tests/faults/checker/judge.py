@@ -9,7 +9,17 @@ from pathlib import Path
 from tests.faults.checker import context, counts, delivery, durability, isolation, order
 from tests.faults.checker.outcomes import Talked, at, is_repeat, told
 from tests.faults.checker.reading import read
-from tests.faults.checker.records import BESIDE, PEERS, Ask, Story, ToolRun, Violation
+from tests.faults.checker.records import (
+    BESIDE,
+    PEERS,
+    Ask,
+    Event,
+    Message,
+    Screen,
+    Story,
+    ToolRun,
+    Violation,
+)
 from tests.faults.marks import Talk
 
 SECOND = 1_000_000
@@ -91,6 +101,7 @@ def _figures(story: Story, talks: dict[Talk, Talked]) -> Figures:
     recoveries: list[float] = []
     faults = sorted(_faults(story))
     met: set[int] = set()
+    spans = [event for event in _struck(story) if event.until > event.at]
     for talked in talks.values():
         for mark, screen in talked.first_answers().items():
             message = story.messages.get(mark)
@@ -100,6 +111,8 @@ def _figures(story: Story, talks: dict[Talk, Talked]) -> Figures:
             first = bisect_left(faults, message.first_at)
             behind = bisect_right(faults, at(screen))
             met |= set(range(first, behind))
+            overlapping = [span.at for span in spans if _overlap(span, message, screen)]
+            met |= {bisect_left(faults, when) for when in overlapping}
             recoveries += [(at(screen) - when) / SECOND for when in faults[first:behind][-1:]]
     return Figures(
         lease=story.about["lease"],
@@ -119,11 +132,19 @@ def _figures(story: Story, talks: dict[Talk, Talked]) -> Figures:
 
 def _faults(story: Story) -> Iterator[int]:
     """When each struck: of what the harness did until it was over, and of the stand-ins' own."""
+    yield from (event.at for event in _struck(story))
+    yield from (strike.at for strike in story.strikes)
+
+
+def _struck(story: Story) -> Iterator[Event]:
     for event in story.events:
         own = event.node not in PEERS
         if event.kind in FAULTS and own and event.at <= story.over_at:
-            yield event.at
-    yield from (strike.at for strike in story.strikes)
+            yield event
+
+
+def _overlap(span: Event, message: Message, screen: Screen) -> bool:
+    return span.at < message.first_at <= span.until <= at(screen)
 
 
 def _p99(values: list[float]) -> float | None:

@@ -153,12 +153,13 @@ class ToolRun:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that the harness did."""
+    """Something that the harness did; `until` is later than `at` where it went on for a while."""
 
     kind: str
     at: int
     node: str
     line: Evidence
+    until: int
 
 
 @dataclass(frozen=True, slots=True)
