@@ -8,17 +8,22 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from tests.faults.checker.delivery import reported
 from tests.faults.checker.judge import judge
-from tests.faults.checker.records import Promise
+from tests.faults.checker.outcomes import Talked
+from tests.faults.checker.records import Evidence, Message, Promise, Screen, Story, Version
 from tests.faults.doctor import FORGERIES, forge
 from tests.faults.doctor_logs import WORTHLESS
-from tests.faults.doctor_subtle import SUBTLE, Forgery
+from tests.faults.doctor_subtle import SORRY, SUBTLE, Forgery
 from tests.faults.driver import Habits
+from tests.faults.marks import Mark, Talk
 from tests.faults.sampling import sample
 from tests.faults.world import Plan, world
 from tests.needs import ROOT
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
+
+TALK = Talk("a", 1)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -90,6 +95,23 @@ async def test_the_program_prints_the_evidence_and_fails(good: Path, tmp_path: P
     assert "I2: ma" in output
     assert output.count("bot-a.jsonl:") >= 2
     assert (await _check(good))[0] == 0
+
+
+async def test_of_messages_nobody_was_asked_about_each_may_have_a_sentence_and_no_more() -> None:
+    story = Story({"lease": 2.0})
+    for number in (1, 2):
+        mark = Mark(TALK, number)
+        story.messages[mark] = Message(mark, number, str(number))
+    spare = [
+        len(reported(story, Talked(TALK, sentences=_sentences(count)), []).spare)
+        for count in (1, 2, 3, 4)
+    ]
+    assert spare == [0, 0, 1, 2]
+
+
+def _sentences(count: int) -> list[Screen]:
+    line = Evidence("bot-a.jsonl", "")
+    return [Screen(TALK, [Version(10 + number, SORRY, line)]) for number in range(count)]
 
 
 async def _check(folder: Path) -> tuple[int, str]:

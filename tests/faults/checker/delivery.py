@@ -162,10 +162,16 @@ def reported(story: Story, talked: Talked, asks: list[Ask]) -> Reported:
     answered = talked.first_answers()
     written = [one for one in story.messages.values() if one.mark.talk == talked.talk]
     left = sorted((m for m in written if m.mark not in answered), key=lambda one: one.first_at)
-    found = Reported()
+    known = {mark for ask in asks for mark in ask.block}
+    found, turns = Reported(), 0
     for sentence in sorted(talked.sentences, key=at):
         meant = _meant(left, asks, at(sentence))
-        if not meant:
+        if meant and meant[0].mark not in known:
+            # They may have been one turn, or each one of its own that has a sentence later.
+            turns += len(meant) - 1
+        elif not meant and turns:
+            turns -= 1
+        elif not meant:
             found.spare.append(sentence)
         found.of |= {message.mark: sentence for message in meant}
         left = [message for message in left if message not in meant]

@@ -100,7 +100,8 @@ def _figures(story: Story, talks: dict[Talk, Talked]) -> Figures:
     answers: list[float] = []
     recoveries: list[float] = []
     faults = sorted(_faults(story))
-    met: set[int] = set()
+    # A function that does harm meets at least the message that called it.
+    met = {bisect_left(faults, one.at) for one in _struck(story) if one.mark in story.messages}
     spans = [event for event in _struck(story) if event.until > event.at]
     for talked in talks.values():
         for mark, screen in talked.first_answers().items():

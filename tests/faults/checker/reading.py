@@ -188,7 +188,8 @@ def _read_events(story: Story, folder: Path) -> None:
     for line, evidence in _lines(story, folder / "events.jsonl"):
         # That a node has stood still is sometimes known only afterwards.
         when: int = line["since"] if "since" in line else line["mono"]
-        event = Event(line["kind"], when, line.get("node", ""), evidence, until=line["mono"])
+        mark = read_mark(line["mark"]) if "mark" in line else None
+        event = Event(line["kind"], when, line.get("node", ""), evidence, line["mono"], mark)
         story.events.append(event)
         if line["kind"] == "finished":
             finished = line

@@ -160,6 +160,8 @@ class Event:
     node: str
     line: Evidence
     until: int
+    mark: Mark | None = None
+    """The message that was written to cause it, where there is one."""
 
 
 @dataclass(frozen=True, slots=True)

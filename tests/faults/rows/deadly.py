@@ -105,7 +105,7 @@ async def _one(
 ) -> None:
     """One deadly message and its end; `silent` has the bystanders who were waited for in vain."""
     world, before = supervisor.world, len(supervisor.ended)
-    world.log.write("fault", node="plugin", kind_of=wish)
+    world.log.write("fault", node="plugin", kind_of=wish, mark=str(mark))
     await world.driver.deliver(mark, wish)
     if not await world.watch.settled({mark: world.driver.sent[mark]}, OUTCOME):
         bench.missed.append(f"no outcome of {wish}")

@@ -73,9 +73,10 @@ async def _trouble(world: World, wishes: Iterator[str], seconds: float) -> None:
     talks = itertools.cycle([talk for talk in world.talks if is_trouble(talk)])
     for _ in range(round(seconds / EVERY)):
         wish = next(wishes)
+        mark = world.driver.next(next(talks))
         if wish not in QUIET:
-            world.log.write("fault", node="plugin", kind_of=wish)
-        world.driver.begin(next(talks), wish)
+            world.log.write("fault", node="plugin", kind_of=wish, mark=str(mark))
+        world.driver.deliver_soon(mark, wish)
         await asyncio.sleep(EVERY)
 
 
