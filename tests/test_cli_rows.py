@@ -2,15 +2,15 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from bot.cli.rows import age
+from bot.cli.rows import age, node_lines
 from bot.cli.words import words
 from bot.domain.conversation import TurnState
-from bot.domain.records import Unsure
+from bot.domain.records import NodeHealth, Unsure
 from tests.contracts.test_store_operators import given_up
 from tests.contracts.worlds import World
 from tests.test_cli import Run, fill, folder, run, serving
@@ -162,6 +162,22 @@ def test_status_names_the_calls_of_which_nobody_knows_the_end(run: Run, folder: 
     assert call.split()[2:] == ["pay", "1/1", "key1"]
 
 
+def test_a_server_that_stopped_in_peace_and_one_that_fell_silent_are_told_apart() -> None:
+    when = datetime(2026, 11, 21, 12, 30, tzinfo=UTC)
+    lines = node_lines(
+        [
+            NodeHealth("a", alive=True, until=when, held=2),
+            NodeHealth("b\x1b", alive=False, until=when, held=3),
+            NodeHealth("c", alive=False, until=datetime.fromtimestamp(0, UTC), held=1),
+        ]
+    )
+    assert list(lines) == [
+        "server a: running, conversations in hand: 2",
+        "server b: SILENT, its lease ended 2026-11-21 12:30:00Z, conversations to take over: 3",
+        "server c: stopped, conversations to take over: 1",
+    ]
+
+
 @pytest.mark.parametrize(
     ("seconds", "shown"),
     [(-5, "0s"), (59, "59s"), (60, "1m"), (3599, "59m"), (7200, "2h"), (200_000, "2d")],
@@ -192,5 +208,5 @@ def test_status_does_not_say_of_servers_that_it_cannot_see_that_none_runs(
 ) -> None:
     (folder / "config.yaml").write_text("database: postgresql://u:p@127.0.0.1:1/x", "utf-8")
     code, out, err = run("status")
-    assert out.startswith("servers: not to be seen from here on PostgreSQL")
+    assert "not running" not in out
     assert (code, "nobody answers at 127.0.0.1:1" in err) == (2, True)

@@ -159,19 +159,23 @@ def status(config: Config = None) -> None:
     from bot.app import open_store
     from bot.app.stores import database_file
     from bot.cli.reach import is_new, server_of
-    from bot.cli.rows import unsure_lines
+    from bot.cli.rows import node_lines, unsure_lines
     from bot.cli.show import store_lines
     from bot.configcheck import mask
 
     async def look() -> None:
         server = await server_of(loaded)
-        unseen = "runs_unseen" if database_file(loaded.settings.database) is None else "runs_not"
-        typer.echo(words("runs", pid=server.note.pid) if server else words(unseen))
+        alone = database_file(loaded.settings.database) is not None
+        if server or alone:
+            typer.echo(words("runs", pid=server.note.pid) if server else words("runs_not"))
         typer.echo(words("database", url=mask(loaded.settings.database.url)))
         if is_new(loaded):
             typer.echo(words("no_database"))
             return
         async with open_store(loaded, read=True) as store:
+            if not alone:
+                found = await store.nodes()
+                tell(node_lines(found) if found else [words("runs_not")])
             tell(store_lines(await store.health()))
             tell(unsure_lines(await store.unsure_calls(UNSURE)))
 

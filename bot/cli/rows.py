@@ -1,12 +1,15 @@
 """Rows of the inbox and the outbox as an operator sees them: never a word of what was said."""
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from bot.cli.show import clean
 from bot.cli.words import words
 from bot.domain.message import Part, Text
-from bot.domain.records import InboxRow, InboxState, OutboxRow, OutboxState, UnsureCall
+from bot.domain.records import InboxRow, InboxState, NodeHealth, OutboxRow, OutboxState, UnsureCall
+
+EPOCH = datetime.fromtimestamp(0, UTC)
+"""Until when the lease of a server lasted that gave it back."""
 
 LONGEST = 80
 """Characters of a reason in a list; `show` has the whole of it."""
@@ -88,6 +91,18 @@ def unsure_lines(calls: Sequence[UnsureCall]) -> Iterator[str]:
     for call in calls:
         where = f"{call.conversation}/{call.turn}"
         yield f"  {_time(call.at)}  {clean(call.tool)}  {where}  {call.key}"
+
+
+def node_lines(found: Sequence[NodeHealth]) -> Iterator[str]:
+    """A line for each server that shares the database; one that fell silent says since when."""
+    for one in found:
+        name = clean(one.name)
+        if one.alive:
+            yield words("node_runs", name=name, held=one.held)
+        elif one.until > EPOCH:
+            yield words("node_silent", name=name, held=one.held, when=_time(one.until))
+        else:
+            yield words("node_stopped", name=name, held=one.held)
 
 
 def age(past: timedelta) -> str:

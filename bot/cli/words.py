@@ -63,8 +63,8 @@ _CATALOGUE: Mapping[str, tuple[str, str]] = {
     ),
     "about_yes": ("Do not ask.", "不再询问，直接执行。"),
     "about_status": (
-        "Tell whether a server runs, and what waits.",
-        "显示服务是否在运行，以及有多少消息在等待。",
+        "Tell which servers run, and what waits.",
+        "显示哪些服务在运行，以及有多少消息在等待。",
     ),
     "about_version": ("Print the version.", "显示版本。"),
     "about_plugins": ("The functions that the model may call.", "模型可以调用的函数。"),
@@ -176,9 +176,17 @@ _CATALOGUE: Mapping[str, tuple[str, str]] = {
     ),
     "runs": ("server: running (process {pid})", "服务：正在运行（进程 {pid}）"),
     "runs_not": ("server: not running on this database", "服务：没有在这个数据库上运行"),
-    "runs_unseen": (
-        "servers: not to be seen from here on PostgreSQL; each tells of itself at its /status",
-        "服务：使用 PostgreSQL 时从这里看不到，请查看每台服务自己的 /status",
+    "node_runs": (
+        "server {name}: running, conversations in hand: {held}",
+        "服务 {name}：正在运行，处理中的会话：{held}",
+    ),
+    "node_silent": (
+        "server {name}: SILENT, its lease ended {when}, conversations to take over: {held}",
+        "服务 {name}：无响应，租约已于 {when} 到期，待接管的会话：{held}",
+    ),
+    "node_stopped": (
+        "server {name}: stopped, conversations to take over: {held}",
+        "服务 {name}：已停止，待接管的会话：{held}",
     ),
     "database": ("database: {url}", "数据库：{url}"),
     "waiting": (

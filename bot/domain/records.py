@@ -314,6 +314,18 @@ class StoreHealth:
     unsure: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class NodeHealth:
+    """A process that serves, or one whose lease ended without a word and was not renewed."""
+
+    name: str
+    alive: bool
+    until: datetime
+    """Until when its lease lasts, or lasted; the epoch's beginning where it stopped in peace."""
+    held: int
+    """Conversations in its hands, or left behind by it."""
+
+
 def person_key(platform: str, account: str, sender: Sender) -> str:
     """How a sender is named across conversations: platform:account:id."""
     return str(Address(platform, account, sender.id))

@@ -12,6 +12,7 @@ from bot.domain.records import (
     InboxState,
     NewSignal,
     Node,
+    NodeHealth,
     OutboxRow,
     OutboxState,
     Retention,
@@ -174,6 +175,10 @@ class Upkeep(Protocol):
 
     async def unsure_calls(self, limit: int = 100) -> Sequence[UnsureCall]:
         """The newest calls of which nobody knows whether they were done, of the last days."""
+        ...
+
+    async def nodes(self) -> Sequence[NodeHealth]:
+        """By name: who serves, who left conversations behind, who fell silent in the last days."""
         ...
 
     async def said_by(self, tenant: str, sender: str, limit: int = 1000) -> Sequence[Entry]:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from bot.domain.conversation import InboundId
-from bot.domain.records import InboxRow, InboxState, UnsureCall
+from bot.domain.records import InboxRow, InboxState, NodeHealth, UnsureCall
 from bot.store.memory_rows import InboxLine, MemoryRoom
 from bot.store.memory_rows import InboxState as State
 from bot.store.operating import REMEMBERED, STATES
@@ -62,6 +62,15 @@ class MemoryOperators(MemoryRoom):
             return False
         line.state, line.done_at, line.inbound = State.DONE, self._now(), None
         return True
+
+    async def nodes(self) -> Sequence[NodeHealth]:
+        now, since = self._now(), self._now() - timedelta(microseconds=REMEMBERED)
+        holders = [lane.node.name for lane in self._rows.lanes.values() if lane.node is not None]
+        return [
+            NodeHealth(name, until > now, until, holders.count(name))
+            for name, (_, until) in sorted(self._rows.nodes.items())
+            if until > since or name in holders
+        ]
 
     async def unsure_calls(self, limit: int = 100) -> Sequence[UnsureCall]:
         since = self._now() - timedelta(microseconds=REMEMBERED)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from bot.domain.conversation import ConversationId, InboundId, TurnId
-from bot.domain.records import InboxRow, InboxState, Retention, Unsure, UnsureCall
+from bot.domain.records import InboxRow, InboxState, NodeHealth, Retention, Unsure, UnsureCall
 from bot.store.codec import decode_inbound, decode_turn
 from bot.store.times import from_micros, micros_of
 
@@ -27,6 +27,12 @@ def inbox_row(row: Sequence[Any]) -> InboxRow:
         # A turn that was forgotten has an empty body.
         runs=decode_turn(turn).attempts if turn else 0,
     )
+
+
+def node_health(row: Sequence[Any], now: int) -> NodeHealth:
+    """From the columns of `NODES`."""
+    name, until, held = row
+    return NodeHealth(name, until > now, from_micros(max(0, until)), held)
 
 
 def unsure_lasts(rules: Retention) -> int:

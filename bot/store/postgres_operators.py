@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from bot.domain.conversation import InboundId
-from bot.domain.records import InboxRow, InboxState, UnsureCall
+from bot.domain.records import InboxRow, InboxState, NodeHealth, UnsureCall
 from bot.store import statements_operators as say
 from bot.store import statements_postgres_upkeep as own
-from bot.store.operating import REMEMBERED, STATES, inbox_row, unsure_call
+from bot.store.operating import REMEMBERED, STATES, inbox_row, node_health, unsure_call
 from bot.store.postgres_room import PostgresRoom
 from bot.store.postgres_sql import shared
 from bot.store.statements import WAKE_AT
@@ -41,6 +41,11 @@ class PostgresOperators(PostgresRoom):
     async def inbox_drop(self, id: InboundId) -> bool:
         async with self._pool.transaction() as transaction:
             return bool(await transaction.change(shared(say.DROP_INBOX), {"which": id}))
+
+    async def nodes(self) -> Sequence[NodeHealth]:
+        ((now,),) = await self._pool.fetch(own.CLOCK, {})
+        rows = await self._pool.fetch(shared(say.NODES), {"since": now - REMEMBERED})
+        return [node_health(row, now) for row in rows]
 
     async def unsure_calls(self, limit: int = 100) -> Sequence[UnsureCall]:
         ((now,),) = await self._pool.fetch(own.CLOCK, {})

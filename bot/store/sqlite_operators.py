@@ -4,9 +4,9 @@ import sqlite3
 from collections.abc import Sequence
 
 from bot.domain.conversation import InboundId
-from bot.domain.records import InboxRow, InboxState, UnsureCall
+from bot.domain.records import InboxRow, InboxState, NodeHealth, UnsureCall
 from bot.store import statements_operators as say
-from bot.store.operating import REMEMBERED, STATES, inbox_row, unsure_call
+from bot.store.operating import REMEMBERED, STATES, inbox_row, node_health, unsure_call
 from bot.store.sqlite_room import SqliteRoom
 from bot.store.statements import WAKE_AT
 
@@ -41,6 +41,12 @@ class SqliteOperators(SqliteRoom):
     async def inbox_drop(self, id: InboundId) -> bool:
         values = {"which": id, "now": self._now()}
         return await self._writer.run(lambda db: bool(db.execute(say.DROP_INBOX, values).rowcount))
+
+    async def nodes(self) -> Sequence[NodeHealth]:
+        now = self._now()
+        values = {"since": now - REMEMBERED}
+        rows = await self._scan(lambda db: db.execute(say.NODES, values).fetchall())
+        return [node_health(row, now) for row in rows]
 
     async def unsure_calls(self, limit: int = 100) -> Sequence[UnsureCall]:
         values = {"doing": say.UNSURE, "since": self._now() - REMEMBERED, "limit": limit}

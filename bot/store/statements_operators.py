@@ -13,12 +13,24 @@ from sqlalchemy import (
     func,
     insert,
     literal_column,
+    or_,
     select,
     update,
 )
 
 from bot.store import tables
-from bot.store.statements import LIMIT, NOW, WAITING, conversation, inbox, sql, table, turn
+from bot.store.statements import (
+    LIMIT,
+    NOW,
+    WAITING,
+    conversation,
+    inbox,
+    lane,
+    node,
+    sql,
+    table,
+    turn,
+)
 
 audit = table(tables.AuditRow)
 
@@ -96,6 +108,12 @@ DROP_INBOX = sql(
     .values(state=literal_column("1"), done_at=NOW, body=_NULL)
 )
 _same = exists().where(audit.c.action == bindparam("doing"), audit.c.subject == bindparam("what"))
+_held = select(func.count()).select_from(lane).where(lane.c.node == node.c.name).scalar_subquery()
+NODES = sql(
+    select(node.c.name, node.c.alive_until, _held.label("held"))
+    .where(or_(node.c.alive_until > bindparam("since"), _held > literal_column("0")))
+    .order_by(node.c.name)
+)
 ADD_UNSURE = sql(
     insert(audit).from_select(
         ["tenant", "done_at", "actor", "action", "subject"],

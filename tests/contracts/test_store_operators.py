@@ -4,7 +4,8 @@ from dataclasses import replace
 
 from bot.domain.conversation import InboundId, TurnState
 from bot.domain.records import InboxState, Retention, Unsure
-from tests.contracts.worlds import World
+from bot.store.times import EPOCH
+from tests.contracts.worlds import LEASE, World
 
 EVERY = tuple(InboxState)
 DAY = 86400.0
@@ -137,3 +138,32 @@ async def _unsure(world: World, key: str) -> None:
     finish = replace(world.finish(head, turn), pieces=(), unsure=(Unsure("pay", key),))
     await world.store.finish(claim, finish)
     assert await world.store.release(claim)
+
+
+async def test_operators_see_who_serves_and_who_fell_silent_with_work_in_hand(world: World) -> None:
+    assert await world.store.nodes() == []
+    silent = await world.node("silent")
+    claim = await world.claimed(silent)
+    (served,) = await world.store.nodes()
+    assert (served.name, served.alive, served.held) == ("silent", True, 1)
+    await world.age(2 * LEASE.total_seconds())
+    taker = await world.node("taker")
+    ended, served = await world.store.nodes()
+    assert (ended.name, ended.alive, ended.held) == ("silent", False, 1)
+    assert ended.until < served.until
+    assert (served.name, served.alive, served.held) == ("taker", True, 0)
+    assert await world.store.claim_one(taker, claim.conversation)
+    assert [one.held for one in await world.store.nodes()] == [0, 1]
+    await world.age(8 * DAY)
+    assert [one.name for one in await world.store.nodes()] == ["taker"]
+
+
+async def test_a_node_that_stopped_in_peace_is_no_longer_named(world: World) -> None:
+    node = await world.node()
+    claim = await world.claimed(node)
+    await world.store.leave(node)
+    (left,) = await world.store.nodes()
+    assert (left.alive, left.held, left.until) == (False, 1, EPOCH)
+    other = await world.node("other")
+    assert await world.store.claim_one(other, claim.conversation)
+    assert [one.name for one in await world.store.nodes()] == ["other"]

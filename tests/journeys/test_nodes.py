@@ -127,11 +127,14 @@ async def test_a_node_that_is_killed_in_the_model_call_is_followed_by_the_other(
         tmp_path, way["url"], script, lease="2s", database=way, direct=postgres_url
     ) as found:
         assert await found.tell("a", found.telegram.updates.text("hello")) == 200
-        first, _ = await found.running()
+        first, other = await found.running()
         await found.programs[first].kill()
         await found.answered(ANN, "the second")
         await found.at_rest()
         assert len(found.model.asked) == 2
+        code, told = await found.programs[other].command("status")
+        assert (code, f"server {first}: SILENT, its lease ended " in told) == (0, True)
+        assert f"server {other}: running, conversations in hand: 0" in told
 
 
 async def test_what_a_frozen_node_writes_when_it_wakes_up_is_refused(
