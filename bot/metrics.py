@@ -16,7 +16,8 @@ from prometheus_client import (
 )
 from prometheus_client.metrics import MetricWrapperBase
 
-from bot.domain.records import OutboxState, StoreHealth
+from bot.domain.operating import StoreHealth
+from bot.domain.records import OutboxState
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 MOST_CHILDREN = 500

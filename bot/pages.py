@@ -17,7 +17,7 @@ from bot.asgi import (
     respond,
     sentence_answer,
 )
-from bot.domain.records import StoreHealth
+from bot.domain.operating import StoreHealth
 from bot.ports import ASGIApp, Clock, Health
 from bot.readiness import Readiness
 

@@ -7,7 +7,7 @@ from typing import Any
 from structlog.typing import FilteringBoundLogger
 
 from bot.domain.conversation import ConversationId, TurnId, TurnState
-from bot.domain.records import StoreHealth
+from bot.domain.operating import StoreHealth
 from bot.metrics import Metrics
 from bot.ports import Clock, Health
 

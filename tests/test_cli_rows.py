@@ -10,7 +10,8 @@ import pytest
 from bot.cli.rows import age, node_lines
 from bot.cli.words import words
 from bot.domain.conversation import TurnState
-from bot.domain.records import NodeHealth, Unsure
+from bot.domain.operating import NodeHealth
+from bot.domain.records import Unsure
 from tests.contracts.test_store_operators import given_up
 from tests.contracts.worlds import World
 from tests.test_cli import Run, fill, folder, run, serving

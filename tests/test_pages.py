@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bot.domain.records import StoreHealth
+from bot.domain.operating import StoreHealth
 from bot.errors import Transient
 from bot.pages import Pages, Sources
 from bot.ports import Health

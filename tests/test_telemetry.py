@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from bot.domain.conversation import ConversationId, TurnId
-from bot.domain.records import StoreHealth
+from bot.domain.operating import StoreHealth
 from bot.logs import Level, Logs
 from bot.metrics import MOST_CHILDREN, Metrics
 from bot.ports import Health, Observer

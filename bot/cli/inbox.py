@@ -27,7 +27,7 @@ from bot.errors import Permanent
 
 if TYPE_CHECKING:
     from bot.configload import Loaded
-    from bot.domain.records import InboxRow
+    from bot.domain.operating import InboxRow
 
 inbox = typer.Typer(help=words("about_inbox"), no_args_is_help=True, rich_markup_mode=None)
 
@@ -76,7 +76,7 @@ def _undone(
     loaded: "Loaded", states: Sequence[str] | None = None, limit: int = EVERY
 ) -> "Sequence[InboxRow]":
     from bot.app import open_store
-    from bot.domain.records import InboxState
+    from bot.domain.operating import InboxState
 
     wanted = [InboxState(state) for state in read_states(states, list(InboxState))]
 

@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 from bot.cli.show import clean
 from bot.cli.words import words
 from bot.domain.message import Part, Text
-from bot.domain.records import InboxRow, InboxState, NodeHealth, OutboxRow, OutboxState, UnsureCall
+from bot.domain.operating import InboxRow, InboxState, NodeHealth, UnsureCall
+from bot.domain.records import OutboxRow, OutboxState
 
 EPOCH = datetime.fromtimestamp(0, UTC)
 """Until when the lease of a server lasted that gave it back."""

@@ -7,7 +7,8 @@ from dataclasses import replace
 from bot.cli.words import words, words_in
 from bot.config import Settings
 from bot.domain.message import Role
-from bot.domain.records import Entry, StoreHealth
+from bot.domain.operating import StoreHealth
+from bot.domain.records import Entry
 from bot.engine.plugins import AbsentPlugin, listed_tools
 from bot.engine.tools import Tool
 from bot.ports import Health

@@ -1,6 +1,6 @@
 """Rows as the engine sees them: what waits, what is to be sent, who holds a lane."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
@@ -162,37 +162,6 @@ class Unsure:
 
 
 @dataclass(frozen=True, slots=True)
-class UnsureCall:
-    """The same as an operator finds it: when that came out, and in which turn."""
-
-    at: datetime
-    conversation: ConversationId
-    turn: TurnId
-    tool: str
-    key: str
-
-
-class InboxState(StrEnum):
-    """What operators are shown of the inbox: what is not done."""
-
-    WAITING = "waiting"
-    DEAD = "dead"
-
-
-@dataclass(frozen=True, slots=True)
-class InboxRow:
-    """An accepted message that waits, or was given up; `runs` counts those of its turn."""
-
-    id: InboundId
-    conversation: ConversationId
-    adapter: str
-    inbound: Inbound
-    state: InboxState
-    received_at: datetime
-    runs: int = 0
-
-
-@dataclass(frozen=True, slots=True)
 class Finish:
     """Everything that the end of a turn writes, in one transaction guarded by the fence.
 
@@ -301,29 +270,6 @@ class Retention:
     retain_seconds: float
     keys_seconds: float = 30 * 86400.0
     batch: int = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class StoreHealth:
-    """Counts for `/metrics` and `/status`; `unsure` are calls of unknown outcome."""
-
-    waiting: int = 0
-    outbox: tuple[tuple[str, int], ...] = ()
-    dead: int = 0
-    size_bytes: int = field(default=0)
-    unsure: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class NodeHealth:
-    """A process that serves, or one whose lease ended without a word and was not renewed."""
-
-    name: str
-    alive: bool
-    until: datetime
-    """Until when its lease lasts, or lasted; the epoch's beginning where it stopped in peace."""
-    held: int
-    """Conversations in its hands, or left behind by it."""
 
 
 def person_key(platform: str, account: str, sender: Sender) -> str:

@@ -14,9 +14,10 @@ from bot.engine.delivering import NEVER, AmbiguousPolicy, Delivering
 from bot.engine.looking import CannotTellError, look
 from bot.engine.marks import Wire
 from bot.engine.persisting import persist
+from bot.engine.sending import addressed, send
 from bot.engine.unsent import Unsent
 from bot.errors import Ambiguous, Gone, Held, Permanent, Transient
-from bot.ports import Draft, Drafts, Finds
+from bot.ports import Draft, Finds
 
 __all__ = ["NEVER", "AmbiguousPolicy", "Delivering", "Delivery"]
 
@@ -193,7 +194,7 @@ class Delivery:
             return
         try:
             found = await look(
-                lambda: adapter.find(self._addressed(row.outbound), row.created_at),
+                lambda: adapter.find(addressed(row.outbound, self._conversation), row.created_at),
                 self._shared.clock,
                 self._shared.observer,
             )
@@ -254,30 +255,9 @@ class Delivery:
             self._still_unsent(row)
 
     async def _send_in_time(self, row: OutboxRow) -> Sent:
-        async with asyncio.timeout(SEND_LIMIT):
-            return await self._send(row)
-
-    async def _send(self, row: OutboxRow) -> Sent:
-        adapter = self._shared.adapters.get(self._conversation.adapter)
-        if adapter is None:
-            raise Held("its adapter is not configured")
-        piece = self._addressed(self._shared.said(row, self._conversation.adapter))
         draft = self._drafts.get(row.turn) if row.piece == 0 else None
-        if draft is None and row.draft is not None and isinstance(adapter, Drafts):
-            try:
-                draft = await adapter.draft(
-                    piece.address, turn=row.turn, reply_to=piece.reply_to, resume=row.draft
-                )
-            except Permanent:
-                draft = None  # it cannot be taken up any more; the answer is still owed
-        if draft is not None:
-            return await draft.finish(piece)
-        return await adapter.send(piece)
-
-    def _addressed(self, piece: Outbound) -> Outbound:
-        """To where the conversation is now: the chat may have moved since the answer was made."""
-        address = self._conversation.address
-        return piece if piece.address == address else replace(piece, address=address)
+        async with asyncio.timeout(SEND_LIMIT):
+            return await send(self._shared, self._conversation, row, draft)
 
     # ---- what becomes of a piece that did not leave --------------------------------------
 

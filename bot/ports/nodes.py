@@ -6,19 +6,15 @@ from typing import Protocol
 
 from bot.domain.address import Address
 from bot.domain.conversation import Conversation, ConversationId, InboundId, TurnId
+from bot.domain.operating import InboxRow, InboxState, NodeHealth, StoreHealth, UnsureCall
 from bot.domain.records import (
     Entry,
-    InboxRow,
-    InboxState,
     NewSignal,
     Node,
-    NodeHealth,
     OutboxRow,
     OutboxState,
     Retention,
     Signal,
-    StoreHealth,
-    UnsureCall,
     UsageRow,
 )
 from bot.ports.clock import Clock

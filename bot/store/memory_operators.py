@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from bot.domain.conversation import InboundId
-from bot.domain.records import InboxRow, InboxState, NodeHealth, UnsureCall
+from bot.domain.operating import InboxRow, InboxState, NodeHealth, UnsureCall
 from bot.store.memory_rows import InboxLine, MemoryRoom
 from bot.store.memory_rows import InboxState as State
 from bot.store.operating import REMEMBERED, STATES

@@ -8,16 +8,8 @@ from itertools import count
 from bot.domain.address import Address, Sender
 from bot.domain.conversation import Conversation, ConversationId, InboundId, Session, Step, Turn
 from bot.domain.message import Inbound
-from bot.domain.records import (
-    Approval,
-    Claim,
-    Node,
-    OutboxRow,
-    Refusal,
-    Signal,
-    UnsureCall,
-    person_key,
-)
+from bot.domain.operating import UnsureCall
+from bot.domain.records import Approval, Claim, Node, OutboxRow, Refusal, Signal, person_key
 from bot.errors import Fenced
 from bot.ports import Clock
 from bot.store.hints import MemoryHints

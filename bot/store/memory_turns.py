@@ -15,7 +15,8 @@ from bot.domain.conversation import (
     TurnState,
 )
 from bot.domain.message import Kind, Message, Outbound, Sent
-from bot.domain.records import Claim, Entry, Finish, OutboxRow, OutboxState, SignalKind, UnsureCall
+from bot.domain.operating import UnsureCall
+from bot.domain.records import Claim, Entry, Finish, OutboxRow, OutboxState, SignalKind
 from bot.errors import Permanent
 from bot.store.lines import Line, Origin, lines_of
 from bot.store.memory_inbox import MemoryInbox

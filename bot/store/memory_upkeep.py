@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 
 from bot.domain.address import Address, Sender
 from bot.domain.conversation import Conversation, ConversationId, TurnId
-from bot.domain.records import OutboxRow, OutboxState, Retention, StoreHealth, UsageRow
+from bot.domain.operating import StoreHealth
+from bot.domain.records import OutboxRow, OutboxState, Retention, UsageRow
 from bot.store.memory_erasure import MemoryErasure
 from bot.store.memory_rows import InboxState
 from bot.store.memory_schedule import MemorySessions

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from bot.domain.conversation import ConversationId, InboundId, TurnId
-from bot.domain.records import InboxRow, InboxState, NodeHealth, Retention, Unsure, UnsureCall
+from bot.domain.operating import InboxRow, InboxState, NodeHealth, UnsureCall
+from bot.domain.records import Retention, Unsure
 from bot.store.codec import decode_inbound, decode_turn
 from bot.store.times import from_micros, micros_of
 

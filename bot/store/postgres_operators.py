@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from bot.domain.conversation import InboundId
-from bot.domain.records import InboxRow, InboxState, NodeHealth, UnsureCall
+from bot.domain.operating import InboxRow, InboxState, NodeHealth, UnsureCall
 from bot.store import statements_operators as say
 from bot.store import statements_postgres_upkeep as own
 from bot.store.operating import REMEMBERED, STATES, inbox_row, node_health, unsure_call

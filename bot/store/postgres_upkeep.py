@@ -4,16 +4,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from bot.domain.conversation import ConversationId, Ending, Session, TurnId
-from bot.domain.records import (
-    Claim,
-    IdleRule,
-    Node,
-    OutboxRow,
-    OutboxState,
-    Retention,
-    StoreHealth,
-    Swept,
-)
+from bot.domain.operating import StoreHealth
+from bot.domain.records import Claim, IdleRule, Node, OutboxRow, OutboxState, Retention, Swept
 from bot.store import statements_postgres_upkeep as say
 from bot.store import statements_upkeep
 from bot.store.operating import REMEMBERED, unsure_lasts

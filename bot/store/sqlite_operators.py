@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Sequence
 
 from bot.domain.conversation import InboundId
-from bot.domain.records import InboxRow, InboxState, NodeHealth, UnsureCall
+from bot.domain.operating import InboxRow, InboxState, NodeHealth, UnsureCall
 from bot.store import statements_operators as say
 from bot.store.operating import REMEMBERED, STATES, inbox_row, node_health, unsure_call
 from bot.store.sqlite_room import SqliteRoom

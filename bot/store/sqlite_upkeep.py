@@ -6,16 +6,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bot.domain.conversation import ConversationId, Ending, Session, TurnId
-from bot.domain.records import (
-    Claim,
-    IdleRule,
-    Node,
-    OutboxRow,
-    OutboxState,
-    Retention,
-    StoreHealth,
-    Swept,
-)
+from bot.domain.operating import StoreHealth
+from bot.domain.records import Claim, IdleRule, Node, OutboxRow, OutboxState, Retention, Swept
 from bot.store import statements_upkeep as say
 from bot.store.operating import REMEMBERED, unsure_lasts
 from bot.store.reading import outbox_row

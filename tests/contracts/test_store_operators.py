@@ -3,7 +3,8 @@
 from dataclasses import replace
 
 from bot.domain.conversation import InboundId, TurnState
-from bot.domain.records import InboxState, Retention, Unsure
+from bot.domain.operating import InboxState
+from bot.domain.records import Retention, Unsure
 from bot.store.times import EPOCH
 from tests.contracts.worlds import LEASE, World
 

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests import postgres
+from tests.faults.plan import Plan, Store
 from tests.faults.warm import Warm
-from tests.faults.world import Plan, Store, World, world
+from tests.faults.world import World, world
 
 
 class Tried(NamedTuple):

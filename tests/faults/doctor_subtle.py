@@ -15,112 +15,16 @@ from tests.faults.doctor import (
     delivered,
     lines,
     rewrite,
-    two_answers,
 )
-from tests.faults.marks import END, REPEATED, Mark, marks_in
+from tests.faults.doctor_tools import (
+    EVENTS,
+    SECOND,
+    Forgery,
+    change,
+)
+from tests.faults.marks import Mark, marks_in
 
-MODEL, LEDGER, EVENTS, EDITING = "model.jsonl", "tools.jsonl", "events.jsonl", "bot-b.jsonl"
-SECOND = 1_000_000
-SORRY = "I am sorry: something went wrong each time I tried to answer this."
-Forgery = Callable[[Path], None]
-
-
-# ---- I1, I2, I7: what stands on the screens ------------------------------------------------
-
-
-def elsewhere(folder: Path) -> None:
-    """An answer is shown in another conversation of the same bot."""
-    victim, other = next(answers(folder)), _of_another_chat(folder)
-    _change(folder / BOT, victim, chat=other["chat"], message=9_999)
-
-
-def too_late(folder: Path) -> None:
-    """An answer comes a minute after the time that it has."""
-    victim = next(answers(folder))
-    _change(folder / BOT, victim, mono=victim["mono"] + 120 * SECOND)
-
-
-def halved(folder: Path) -> None:
-    """A whole answer becomes half a one again: somebody's old edit came last."""
-    victim = _edited(folder)
-    text = victim["text"].partition(" five")[0]
-    append(folder / EDITING, {**victim, "text": text, "mono": victim["mono"] + LATER})
-
-
-def garbled(folder: Path) -> None:
-    """Words are missing in the middle of an answer."""
-    victim = next(answers(folder))
-    _change(folder / BOT, victim, text=victim["text"].replace(" four five", ""))
-
-
-def one_sentence_for_two(folder: Path) -> None:
-    """Two turns came to nothing, and only one of them was told so."""
-    _tell(folder, reports=True, least=0.0)
-    _kill(folder)
-    first, second = two_answers(folder)
-    _change(folder / BOT, first, kind="gone")
-    _change(folder / BOT, second, text=SORRY)
-
-
-def given_up_for_nothing(folder: Path) -> None:
-    """A message was given up although nothing had gone wrong."""
-    _tell(folder, reports=True, least=0.0)
-    _change(folder / BOT, next(answers(folder)), text=SORRY)
-
-
-def all_given_up(folder: Path) -> None:
-    """After one kill nobody had an answer any more, everybody a sentence."""
-    _tell(folder, reports=True)
-    _kill(folder)
-    shown = list(answers(folder))
-    for victim in shown[len(shown) // 2 :]:
-        _change(folder / BOT, victim, text=SORRY)
-
-
-def dead_for_nothing(folder: Path) -> None:
-    """An answer counts as sent with an unknown end, and nothing had happened since it was due."""
-    victim = next(answers(folder))
-    _kill(folder, when=0)
-    _change(folder / BOT, victim, kind="gone")
-    marks = [str(mark) for mark in marks_in(victim["text"])]
-    append(folder / "dead.jsonl", {"address": "", "error": "ambiguous", "marks": marks})
-
-
-def unmarked_repeat(folder: Path) -> None:
-    """Where answers grow by edits a second one stands, and does not say that it is one."""
-    _kill(folder)
-    _show_again(folder / EDITING, _edited(folder), "")
-
-
-def needless_repeat(folder: Path) -> None:
-    """An answer that could have been edited is sent again, marked."""
-    _kill(folder)
-    _show_again(folder / EDITING, _edited(folder), f"{REPEATED[0]} ")
-
-
-def repeat_for_nothing(folder: Path) -> None:
-    """A marked repeat, and the fault that was planned for the platform never struck."""
-    victim = next(answers(folder))
-    _show_again(folder / BOT, victim, f"{REPEATED[0]} ")
-    planned = {"kind": "fault", "mono": victim["mono"], "node": "a", "kind_of": "hang"}
-    append(folder / EVENTS, planned)
-
-
-def repeat_for_another(folder: Path) -> None:
-    """A marked repeat, and the only call that went wrong was another conversation's."""
-    victim, other = next(answers(folder)), _of_another_chat(folder)
-    _show_again(folder / BOT, victim, f"{REPEATED[0]} ")
-    call = {"mono": victim["mono"], "call": 99_999, "method": "sendMessage"}
-    append(folder / BOT, {**call, "kind": "request", "chat": other["chat"], "body": {}})
-    append(folder / BOT, {**call, "kind": "outcome", "status": 0, "fault": "hang"})
-
-
-def idle_sentence(folder: Path) -> None:
-    """Everybody has an answer, and somebody is told of trouble all the same."""
-    _tell(folder, reports=True)
-    _kill(folder)
-    victim = next(answers(folder))
-    append(folder / BOT, {**victim, "message": 9_999, "text": SORRY})
+MODEL, LEDGER = "model.jsonl", "tools.jsonl"
 
 
 # ---- I3: one turn at a time ----------------------------------------------------------------
@@ -131,7 +35,7 @@ def on_another_node(folder: Path) -> None:
     ask, outcome = _asked(folder)
     twin = {"call": 99_999, "model": "n2", "mono": ask["mono"] + 1}
     append(folder / MODEL, ask | twin, {**outcome, "call": 99_999, "mono": ask["mono"] + SECOND})
-    _change(folder / MODEL, outcome, mono=ask["mono"] + SECOND)
+    change(folder / MODEL, outcome, mono=ask["mono"] + SECOND)
 
 
 def asked_twice_at_once(folder: Path) -> None:
@@ -148,7 +52,7 @@ def never_wakes_up(folder: Path) -> None:
     rewrite(folder / EVENTS, lambda one: {**one, "mono": lived} if one["kind"] == "gone" else one)
     frozen = {"kind": "frozen", "mono": ask["mono"] + 1, "node": "n1"}
     append(folder / EVENTS, frozen, {**frozen, "kind": "thawed", "mono": ask["mono"] + 2})
-    _change(folder / MODEL, outcome, mono=ask["mono"] + 20 * SECOND)
+    change(folder / MODEL, outcome, mono=ask["mono"] + 20 * SECOND)
     later = {"call": 99_999, "model": "n2", "mono": ask["mono"] + 10 * SECOND}
     append(folder / MODEL, ask | later)
     append(folder / MODEL, {**outcome, "call": 99_999, "mono": ask["mono"] + 11 * SECOND})
@@ -166,7 +70,7 @@ def still_at_work(folder: Path) -> None:
         if mark not in ask["block"] and _talk(ask) == _talk({"block": [mark]})
         if ask["mono"] > ended["mono"]
     )
-    _change(folder / LEDGER, ended, mono=following["mono"] + LATER)
+    change(folder / LEDGER, ended, mono=following["mono"] + LATER)
 
 
 # ---- I4, I5: what a request holds ----------------------------------------------------------
@@ -196,13 +100,13 @@ def about_nothing(folder: Path) -> None:
 def in_the_instructions(folder: Path) -> None:
     """Another tenant's words stand where no one has said them: in the model's instructions."""
     ask = asks(folder)[0]
-    _change(folder / MODEL, ask, beside=[_stranger(folder, ask["block"][0])])
+    change(folder / MODEL, ask, beside=[_stranger(folder, ask["block"][0])])
 
 
 def in_an_argument(folder: Path) -> None:
     """A tool is given another tenant's words."""
     victim = next(line for line in lines(folder / LEDGER) if line["tool"] == "look")
-    _change(folder / LEDGER, victim, mark=_stranger(folder, victim["mark"]))
+    change(folder / LEDGER, victim, mark=_stranger(folder, victim["mark"]))
 
 
 def refused_by_the_platform(folder: Path) -> None:
@@ -261,7 +165,7 @@ def counted_twice(folder: Path) -> None:
     """The bill is doubled in a conversation in which one call had gone wrong."""
     row = next(lines(folder / "usage.jsonl"))
     tokens = {name: 2 * row[name] for name in ("input", "output", "calls")}
-    _change(folder / "usage.jsonl", row, **tokens)
+    change(folder / "usage.jsonl", row, **tokens)
     chat = int(row["address"].rpartition(":")[2]) - 10_000
     tenant = "a" if ":111" in row["address"] else "b"
     ask = next(one for one in asks(folder) if _talk(one) == f"{tenant}{chat}")
@@ -305,19 +209,7 @@ def lost_by_the_disk(folder: Path) -> None:
 
 
 SUBTLE: dict[Forgery, Promise] = {
-    elsewhere: Promise.ISOLATION,
-    too_late: Promise.NO_LOSS,
-    halved: Promise.NO_LOSS,
-    garbled: Promise.NO_LOSS,
-    one_sentence_for_two: Promise.NO_LOSS,
-    given_up_for_nothing: Promise.NO_LOSS,
-    all_given_up: Promise.NO_LOSS,
-    dead_for_nothing: Promise.NO_LOSS,
     lost_by_the_disk: Promise.NO_LOSS,
-    unmarked_repeat: Promise.AT_MOST_ONCE,
-    needless_repeat: Promise.AT_MOST_ONCE,
-    repeat_for_nothing: Promise.AT_MOST_ONCE,
-    repeat_for_another: Promise.AT_MOST_ONCE,
     on_another_node: Promise.ORDER,
     asked_twice_at_once: Promise.ORDER,
     never_wakes_up: Promise.ORDER,
@@ -332,7 +224,6 @@ SUBTLE: dict[Forgery, Promise] = {
     under_another_key: Promise.TOOLS,
     never_ran: Promise.TOOLS,
     not_told: Promise.TOOLS,
-    idle_sentence: Promise.NO_PHANTOM,
     counted_twice: Promise.ACCOUNTING,
     in_a_log: Promise.NO_SECRETS,
     in_a_metric: Promise.NO_SECRETS,
@@ -343,38 +234,8 @@ SUBTLE: dict[Forgery, Promise] = {
 }
 
 
-def _change(file: Path, victim: Line, **changes: Any) -> None:
-    rewrite(file, lambda line: {**line, **changes} if line == victim else line)
-
-
-def _tell(folder: Path, **changes: Any) -> None:
-    about = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-    (folder / "run.json").write_text(json.dumps(about | changes), encoding="utf-8")
-
-
-def _kill(folder: Path, when: int | None = None) -> None:
-    """A kill that met everything, or none."""
-    at = next(answers(folder))["mono"] if when is None else when
-    append(folder / EVENTS, {"kind": "killed", "mono": at, "node": "n1", "pid": 1})
-
-
 def _rest(folder: Path) -> None:
     append(folder / EVENTS, {"kind": "rested", "mono": next(answers(folder))["mono"]})
-
-
-def _edited(folder: Path) -> Line:
-    edits = (line for line in lines(folder / EDITING) if line["kind"] == "edited")
-    return next(line for line in edits if END in line["text"])
-
-
-def _show_again(file: Path, victim: Line, mark: str) -> None:
-    twin = {"kind": "shown", "message": 9_999, "mono": victim["mono"] + SECOND}
-    append(file, {**victim, **twin, "text": mark + victim["text"]})
-
-
-def _of_another_chat(folder: Path) -> Line:
-    victim = next(answers(folder))
-    return next(line for line in answers(folder) if line["chat"] != victim["chat"])
 
 
 def _asked(folder: Path) -> tuple[Line, Line]:

@@ -1,6 +1,7 @@
 """The fault matrix: every row by name, and the databases it is about."""
 
 from tests.faults.bench import Row
+from tests.faults.plan import Store
 from tests.faults.rows.abuse import abuse
 from tests.faults.rows.backlog import backlog
 from tests.faults.rows.clocks import clocks
@@ -18,7 +19,6 @@ from tests.faults.rows.random_kills import random_kills
 from tests.faults.rows.sends import send_kinds, sends_at_random, sends_reported
 from tests.faults.rows.upgrade import upgrade
 from tests.faults.rows.zombies import zombies
-from tests.faults.world import Store
 
 FILE: tuple[Store, ...] = ("sqlite",)
 BOTH: tuple[Store, ...] = ("sqlite", "postgres")

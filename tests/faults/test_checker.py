@@ -14,11 +14,14 @@ from tests.faults.checker.outcomes import Talked
 from tests.faults.checker.records import Evidence, Message, Promise, Screen, Story, Version
 from tests.faults.doctor import FORGERIES, forge
 from tests.faults.doctor_logs import WORTHLESS
-from tests.faults.doctor_subtle import SORRY, SUBTLE, Forgery
+from tests.faults.doctor_screens import SCREENS, SORRY
+from tests.faults.doctor_subtle import SUBTLE
+from tests.faults.doctor_tools import Forgery
 from tests.faults.driver import Habits
 from tests.faults.marks import Mark, Talk
+from tests.faults.plan import Plan
 from tests.faults.sampling import sample
-from tests.faults.world import Plan, world
+from tests.faults.world import world
 from tests.needs import ROOT
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
@@ -60,12 +63,12 @@ async def test_a_falsified_run_is_found_out(good: Path, tmp_path: Path, name: st
     assert all(one.evidence for one in found)
 
 
-@pytest.mark.parametrize("forgery", SUBTLE, ids=lambda one: one.__name__)
+@pytest.mark.parametrize("forgery", [*SCREENS, *SUBTLE], ids=lambda one: one.__name__)
 async def test_a_run_that_only_looks_right_is_found_out(
     good: Path, tmp_path: Path, forgery: Forgery
 ) -> None:
     folder = forge(good, tmp_path / "forged", forgery)
-    found = [one for one in judge(folder).violations if one.promise is SUBTLE[forgery]]
+    found = [one for one in judge(folder).violations if one.promise is (SCREENS | SUBTLE)[forgery]]
     assert found
 
 

@@ -13,10 +13,10 @@ import pytest
 from tests import postgres
 from tests.faults.bench import Bench, Run, Tried
 from tests.faults.checker.judge import judge
+from tests.faults.plan import Store
 from tests.faults.rows.kill_points import kill_points
 from tests.faults.rows.points import POINTS
 from tests.faults.rows.zombies import zombies
-from tests.faults.world import Store
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.plan import Plan
 from tests.faults.warm import warm
-from tests.faults.world import Plan, world
+from tests.faults.world import world
 
 pytestmark = pytest.mark.slow
 

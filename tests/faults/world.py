@@ -1,84 +1,27 @@
 """Everything of one fault run: peers, database, nodes, driver, and the folder of their logs."""
 
 import asyncio
-import json
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import aiohttp
 
 from tests import postgres
 from tests.faults.accounting import count_lines, write_books, write_metrics
-from tests.faults.driver import ADAPTERS, SECRET, Driver, Habits
+from tests.faults.driver import Driver
 from tests.faults.marks import Talk
 from tests.faults.node import Node
 from tests.faults.placing import placed
+from tests.faults.plan import TOKENS, Peers, Plan, config_of, describe
 from tests.faults.proxy import Proxy, proxying
 from tests.faults.warm import Warm
 from tests.faults.watch import Watch
 from tests.journeys.program import free_port
 from tests.peers.log import Log
 from tests.peers.process import Remote, running, started
-
-Store = Literal["sqlite", "postgres"]
-TOKENS = {"a": "111111111:FAULTS-alpha-token-xxxx", "b": "222222222:FAULTS-beta-token-xxxxx"}
-KEY = "fault-run-model-key"
-STREAMS = {"a": "draft", "b": "edit"}
-"""One bot's answers grow in drafts that are no messages, the other's in edited messages."""
-PLUGINS = Path(__file__).with_name("plugins")
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What a row asks of its world."""
-
-    row: str
-    store: Store
-    nodes: int = 1
-    talks: int = 8
-    """Conversations with each bot."""
-    seed: int = 1
-    lease: float = 2.0
-    within: float = 60.0
-    """Seconds after its acceptance in which a message must have its outcome."""
-    pause: float = 0.05
-    ambiguous: Literal["repeat", "report"] = "repeat"
-    reports: bool = False
-    """Whether a sentence that says why there is no answer is expected at all."""
-    least: float = 0.9
-    """The part of the messages that must have an answer, and not only a sentence."""
-    silence: float | None = None
-    """Seconds of silence that the model is allowed; None: longer than any freeze of a node."""
-    calm: bool = False
-    """Whether nothing may run twice: no step is in flight when a node ends."""
-    plugins: Sequence[str] = ("ledger",)
-    proxied: bool = False
-    """Whether each node reaches PostgreSQL through a proxy of its own."""
-    database: str = "parley.db"
-    """SQLite's file, in the folder of the world."""
-    space: Path | None = None
-    """Where PostgreSQL is to keep the tables; its log stays where it is."""
-    module: str = "bot"
-    """What each node runs."""
-    habits: Habits = field(default_factory=Habits)
-    changes: Mapping[str, Any] = field(default_factory=dict)
-
-    def leased(self, lease: float) -> "Plan":
-        """The same with this lease; whoever waits for it is given the time for it."""
-        return replace(self, lease=lease, within=self.within + LEASES * (lease - self.lease))
-
-    @property
-    def patience(self) -> float:
-        """Seconds for which a turn may stand still: in the longest freeze nothing gives up."""
-        return max(15.0, LEASES * self.lease)
-
-
-LEASES = 4
-"""So many leases an outcome may take longer: the longest freeze is three, the partition four."""
 
 
 @dataclass(slots=True)
@@ -146,7 +89,7 @@ async def world(
     warm: Warm | None = None,
 ) -> AsyncGenerator[World, None]:
     """A world in which nothing is started yet but the peers; all of it is gone afterwards."""
-    _describe(plan, folder)
+    describe(plan, folder)
     async with AsyncExitStack() as stack:
         log = Log(folder / "events.jsonl", keep=1000)
         stack.callback(log.close)
@@ -205,29 +148,6 @@ async def world(
         yield made
 
 
-def _describe(plan: Plan, folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    told = {
-        "row": plan.row,
-        "store": plan.store,
-        "nodes": plan.nodes,
-        "seed": plan.seed,
-        "lease": plan.lease,
-        "within": plan.within,
-        "ambiguous": plan.ambiguous,
-        "reports": plan.reports,
-        "calm": plan.calm,
-        "least": plan.least,
-        "window": WINDOW,
-        "editing": [tenant for tenant, stream in STREAMS.items() if stream == "edit"],
-        "secrets": [SECRET, KEY, *TOKENS.values()],
-    }
-    (folder / "run.json").write_text(json.dumps(told), encoding="utf-8")
-
-
-WINDOW = 40
-
-
 async def _database(
     plan: Plan, folder: Path, server: postgres.Server | None, stack: AsyncExitStack
 ) -> tuple[str, postgres.Server | None]:
@@ -261,60 +181,3 @@ def through(url: str, proxy: Proxy) -> str:
     """The same database behind a proxy."""
     place = urlsplit(url)
     return url.replace(f"@{place.hostname}:{place.port}/", f"@127.0.0.1:{proxy.port}/")
-
-
-@dataclass(frozen=True, slots=True)
-class Peers:
-    """Whom the nodes speak to."""
-
-    model: Remote
-    bots: Mapping[str, Remote]
-
-
-def config_of(plan: Plan, name: str, port: int, url: str, peers: Peers) -> dict[str, Any]:
-    """One node's configuration; nodes differ by name, port and the name they give their model."""
-    silence = plan.patience if plan.silence is None else plan.silence
-    config: dict[str, Any] = {
-        "server": {
-            "port": port,
-            "node": name,
-            "public_url": "http://127.0.0.1:9",
-            "grace": "25s",
-        },
-        "database": {"url": url, "lease": f"{plan.lease:g}s"},
-        "log": {"format": "json"},
-        "models": {
-            "main": {
-                "use": "openai",
-                "model": name,
-                "api_key": KEY,
-                "base_url": f"{peers.model.url}/v1",
-                "first_token": f"{silence:g}s",
-                "gap": f"{silence:g}s",
-            }
-        },
-        "answer": {"deadline": f"{2 * plan.patience:g}s"},
-        "session": {"window": {"messages": WINDOW, "tokens": 100_000}},
-        "outbox": {"ambiguous": plan.ambiguous},
-        "adapters": {
-            ADAPTERS[tenant]: {
-                "use": "adapters.telegram",
-                "mode": "webhook",
-                "tenant": ADAPTERS[tenant],
-                "token": TOKENS[tenant],
-                "webhook_secret": SECRET,
-                "stream": STREAMS[tenant],
-                "base_url": bot.url,
-                "timeout": "5s",
-                "per_second": 0,
-                "chat_per_second": 0,
-                "group_per_minute": 0,
-            }
-            for tenant, bot in peers.bots.items()
-        },
-        "plugins": [{"use": str(PLUGINS / f"{plugin}.py")} for plugin in plan.plugins],
-    }
-    for place, value in plan.changes.items():
-        section, _, key = place.partition(".")
-        config.setdefault(section, {})[key] = value
-    return config

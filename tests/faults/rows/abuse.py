@@ -15,8 +15,9 @@ import aiohttp
 from tests.faults.bench import Bench
 from tests.faults.driver import ADAPTERS, PATIENCE, SECRET, SECRET_HEADER, Habits, chat_of
 from tests.faults.marks import Mark
+from tests.faults.plan import Plan
 from tests.faults.rows.under import under
-from tests.faults.world import Plan, World
+from tests.faults.world import World
 from tests.peers.log import Json
 
 FORGED = 900_000

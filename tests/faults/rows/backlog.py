@@ -7,7 +7,8 @@ from tests.faults.checker.outcomes import at, told
 from tests.faults.checker.reading import read
 from tests.faults.checker.records import Story
 from tests.faults.driver import Habits
-from tests.faults.world import Plan, World
+from tests.faults.plan import Plan
+from tests.faults.world import World
 
 MOST = 10_000
 EACH_SECOND = 334

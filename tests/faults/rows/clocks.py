@@ -11,8 +11,9 @@ from itertools import pairwise
 from tests.faults.bench import Bench
 from tests.faults.driver import Habits
 from tests.faults.node import Node
+from tests.faults.plan import Plan
 from tests.faults.rows.under import under
-from tests.faults.world import Plan, World
+from tests.faults.world import World
 
 HOUR = 3600.0
 STEPS = (HOUR, -HOUR, -600.0)

@@ -8,8 +8,9 @@ import asyncpg
 
 from tests.faults.bench import Bench
 from tests.faults.driver import Habits
+from tests.faults.plan import Plan
 from tests.faults.rows.under import Trouble, under
-from tests.faults.world import Plan, World
+from tests.faults.world import World
 from tests.peers.log import monotonic_us
 
 END_ONE = """

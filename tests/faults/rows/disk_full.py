@@ -27,8 +27,9 @@ from tests.faults.disk import (
 )
 from tests.faults.driver import Habits
 from tests.faults.node import Node
+from tests.faults.plan import Plan
 from tests.faults.rows.under import under
-from tests.faults.world import Plan, World
+from tests.faults.world import World
 from tests.peers.log import monotonic_us
 
 MEGABYTES = 48

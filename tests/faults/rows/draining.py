@@ -6,8 +6,9 @@ from functools import partial
 
 from tests.faults.bench import Bench
 from tests.faults.driver import Habits
+from tests.faults.plan import Plan
 from tests.faults.rows.under import under
-from tests.faults.world import Plan, World
+from tests.faults.world import World
 
 GRACE = 30.0
 """Seconds within which a server that is told to stop is gone."""

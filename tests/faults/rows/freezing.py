@@ -5,8 +5,9 @@ import random
 
 from tests.faults.bench import Bench
 from tests.faults.driver import Habits
+from tests.faults.plan import Plan
 from tests.faults.rows.under import under
-from tests.faults.world import Plan, World
+from tests.faults.world import World
 
 LENGTHS = (1.2, 3.0)
 """How long a node is frozen, in leases."""

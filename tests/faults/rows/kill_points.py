@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 from tests.faults.bench import Bench
 from tests.faults.driver import Habits
+from tests.faults.plan import Plan
 from tests.faults.rows.points import POINTS, Point
-from tests.faults.world import Plan, World
+from tests.faults.world import World
 
 RECOVERY = 20.0
 """Seconds in which everything that was interrupted has its outcome."""

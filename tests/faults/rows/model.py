@@ -9,8 +9,9 @@ from typing import Any
 from tests.faults.bench import Bench
 from tests.faults.driver import Habits
 from tests.faults.marks import Talk
+from tests.faults.plan import Plan
 from tests.faults.rows.under import under
-from tests.faults.world import Plan, World
+from tests.faults.world import World
 
 SILENCE = 2.0
 """Seconds that the model may be silent in these rows, or a hang would last longer than all else."""

@@ -8,9 +8,10 @@ from itertools import cycle
 
 from tests.faults.bench import Bench
 from tests.faults.driver import Habits
+from tests.faults.plan import Plan
 from tests.faults.proxy import Line
 from tests.faults.rows.under import under
-from tests.faults.world import Plan, World
+from tests.faults.world import World
 
 LENGTHS = (0.5, 4.0)
 """How long a partition lasts, in leases."""

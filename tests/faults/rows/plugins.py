@@ -5,11 +5,11 @@ import asyncio
 from tests.faults.bench import Bench
 from tests.faults.checker.reading import read
 from tests.faults.driver import Habits
+from tests.faults.plan import Plan
 from tests.faults.rows.deadly import innocent, kill_one_by_one
 from tests.faults.rows.hostility import alternate, compare, tried
 from tests.faults.rows.under import LONG, REST, WARMING
 from tests.faults.sampling import sample
-from tests.faults.world import Plan
 
 PHASES = 6.0
 """The part of the row's time that one phase takes."""

@@ -10,8 +10,9 @@ from tests.faults.bench import Bench
 from tests.faults.disk import Disk, disk
 from tests.faults.driver import Habits
 from tests.faults.placing import folder_of
+from tests.faults.plan import Plan
 from tests.faults.rows.under import under
-from tests.faults.world import Plan, World
+from tests.faults.world import World
 from tests.peers.log import monotonic_us
 
 MEGABYTES = 64

@@ -19,8 +19,9 @@ from pathlib import Path
 
 from tests.faults.bench import Bench
 from tests.faults.driver import Habits
+from tests.faults.plan import Plan
 from tests.faults.rows.under import under
-from tests.faults.world import Plan, World
+from tests.faults.world import World
 from tests.peers.log import monotonic_us
 
 BETWEEN = (0.02, 0.15)

@@ -5,8 +5,9 @@ import random
 
 from tests.faults.bench import Bench
 from tests.faults.driver import Habits
+from tests.faults.plan import Plan
 from tests.faults.rows.under import under
-from tests.faults.world import Plan, World
+from tests.faults.world import World
 
 RATE = 25.0
 """Messages a second that two cores carry beside everything else of a run."""

@@ -7,8 +7,9 @@ from typing import Any
 
 from tests.faults.bench import Bench
 from tests.faults.driver import Habits
+from tests.faults.plan import Plan
 from tests.faults.rows.under import under
-from tests.faults.world import Plan, World
+from tests.faults.world import World
 
 KINDS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("flood", {"retry_after": 1}),

@@ -6,8 +6,9 @@ from collections.abc import Callable, Coroutine, Sequence
 
 from tests.faults.bench import Bench
 from tests.faults.node import Node
+from tests.faults.plan import Plan
 from tests.faults.sampling import sample
-from tests.faults.world import Plan, World
+from tests.faults.world import World
 
 Trouble = Callable[[World, random.Random], Coroutine[None, None, None]]
 WARMING = 40

@@ -11,7 +11,8 @@ import asyncpg
 from tests.faults.bench import Bench
 from tests.faults.driver import Habits
 from tests.faults.node import ROOT, Node
-from tests.faults.world import Plan, World
+from tests.faults.plan import Plan
+from tests.faults.world import World
 
 VERSIONS = Path("bot") / "store" / "migrations" / "versions"
 CODE = ("bot", "adapters", "plugins")

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 from tests.faults.bench import Bench
 from tests.faults.driver import Habits
+from tests.faults.plan import Plan
 from tests.faults.rows.points import comes
-from tests.faults.world import Plan, World
+from tests.faults.world import World
 
 
 @dataclass(frozen=True, slots=True)

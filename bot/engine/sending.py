@@ -1,0 +1,41 @@
+"""One piece on the wire: by the draft that stands there already, else as a message of its own."""
+
+from dataclasses import replace
+
+from bot.domain.conversation import Conversation
+from bot.domain.message import Outbound, Sent
+from bot.domain.records import OutboxRow
+from bot.engine.delivering import Delivering
+from bot.errors import Held, Permanent
+from bot.ports import Draft, Drafts
+
+
+async def send(
+    shared: Delivering, conversation: Conversation, row: OutboxRow, draft: Draft | None
+) -> Sent:
+    """Finish `draft`, or the one that a former holder has left; send where there is none.
+
+    Raises:
+        Held: no adapter of this name is configured, or what the platform says.
+        Transient, Permanent, Ambiguous: as the adapter found it.
+    """
+    adapter = shared.adapters.get(conversation.adapter)
+    if adapter is None:
+        raise Held("its adapter is not configured")
+    piece = addressed(shared.said(row, conversation.adapter), conversation)
+    if draft is None and row.draft is not None and isinstance(adapter, Drafts):
+        try:
+            draft = await adapter.draft(
+                piece.address, turn=row.turn, reply_to=piece.reply_to, resume=row.draft
+            )
+        except Permanent:
+            draft = None  # it cannot be taken up any more; the answer is still owed
+    if draft is not None:
+        return await draft.finish(piece)
+    return await adapter.send(piece)
+
+
+def addressed(piece: Outbound, conversation: Conversation) -> Outbound:
+    """To where the conversation is now: the chat may have moved since the answer was made."""
+    address = conversation.address
+    return piece if piece.address == address else replace(piece, address=address)
