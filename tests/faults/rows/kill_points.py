@@ -1,5 +1,6 @@
 """`kill -9` at every named point, one after the other, on the database that the last one left."""
 
+import asyncio
 from collections.abc import Sequence
 
 from tests.faults.bench import Bench
@@ -12,6 +13,8 @@ RECOVERY = 20.0
 """Seconds in which everything that was interrupted has its outcome."""
 OTHERS = 5
 """Messages of other people while one leads to the point."""
+APART = 0.1
+"""Seconds in which a server has looked for work and found some."""
 
 
 async def kill_points(bench: Bench, points: Sequence[Point] = POINTS) -> None:
@@ -42,6 +45,8 @@ async def _die(bench: Bench, world: World, point: Point, number: int) -> None:
     if not point.alone:
         others = [talk for talk in driver.talks if talk != mark.talk]
         for i in range(OTHERS):
+            if point.apart:
+                await asyncio.sleep(APART)
             driver.begin(others[(number + i) % len(others)])
     reached = await point.reached(world, mark)
     world.log.write("note", node=world.node.name, point=point.name, reached=reached)

@@ -33,6 +33,8 @@ class Point:
     tenant: str = "a"
     alone: bool = False
     """Without other messages, whose calls would be counted, too."""
+    apart: bool = False
+    """With the others one after the other: together they would be one piece of work."""
     prepare: Prepare = _nothing
     reached: Reached = _stands_still
 
@@ -101,7 +103,7 @@ TOOLS = "look stamp"
 POINTS = (
     Point("received", "store.accept:before"),
     Point("accepted, not acknowledged", "store.accept:after#2"),
-    Point("before the claim", "store.claim:before#2"),
+    Point("before the claim", "store.claim:before#2", apart=True),
     Point("claimed", "store.head:before"),
     Point("head read", "store.head:after"),
     Point("before the turn's row", "store.start:before"),
