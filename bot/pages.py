@@ -121,7 +121,7 @@ class Pages:
             return sentence_answer(
                 403,
                 "This page is for this machine only; set server.token to open it to others.",
-                "此页面仅限本机访问;要对外开放,请设置 server.token。",
+                "此页面仅限本机访问；要对外开放，请设置 server.token。",
                 scope,
             )
         scheme, _, given = (header(scope, b"authorization") or b"").partition(b" ")

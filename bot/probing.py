@@ -12,7 +12,7 @@ LIMIT = 10.0
 _LATE = Said("no answer within {limit:g} seconds", "{limit:g} 秒内没有回应")
 _FAILED = Said(
     "the probe itself failed ({kind}); the log says where",
-    "检查本身出错({kind})；详见日志",
+    "检查本身出错（{kind}）；详见日志",
 )
 
 

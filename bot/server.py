@@ -57,7 +57,7 @@ class Site:
             self._observer.rejected(adapter=name, why=error.why)
             await exchange.refuse(error.status, *error.sentences, CLOSE)
         except Transient:
-            sentences = "This cannot be taken just now; try again.", "暂时无法处理,请稍后再试。"
+            sentences = "This cannot be taken just now; try again.", "暂时无法处理，请稍后再试。"
             await exchange.refuse(503, *sentences, RETRY)
         except Exception as error:  # the outermost ASGI wrapper
             if exchange.gone:

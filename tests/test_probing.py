@@ -125,4 +125,4 @@ async def test_what_the_probing_itself_says_is_in_the_language_of_the_program() 
         {"main": Broken()}, clock=FakeClock(), observer=RecordingObserver(), locale="zh"
     )
     (broken,) = await probing.run()
-    assert "检查本身出错(RuntimeError)" in broken.detail
+    assert "检查本身出错（RuntimeError）" in broken.detail

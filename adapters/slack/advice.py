@@ -52,7 +52,7 @@ def _lacking(scopes: Iterable[str]) -> Said:
         f"the bot token lacks {named}: add what is missing under OAuth & Permissions > Bot Token "
         "Scopes (`parley slack manifest` has all), then reinstall the app",
         f"bot 令牌缺少权限 {named}：请在 OAuth & Permissions > Bot Token Scopes 中添加"
-        "(`parley slack manifest` 列出了全部)，然后重新安装应用",
+        "（`parley slack manifest` 列出了全部），然后重新安装应用",
     )
 
 

@@ -28,7 +28,8 @@ def of_webhook_in_the_way() -> Said:
     return Said(
         "a webhook is set for this bot, so nothing can be polled: start the server, which takes "
         "it away, and stop the program that sets it",
-        "这个机器人设置了 webhook，因此无法轮询：请启动服务(它会移除 webhook)，并停止设置它的程序",
+        "这个机器人设置了 webhook，因此无法轮询：请启动服务（它会移除 webhook），"
+        "并停止设置它的程序",
     )
 
 
@@ -46,7 +47,7 @@ def of_other_webhook(url: str) -> Said:
     return Said(
         f"Telegram's webhook for this bot is another address than {url}: start the server, which "
         "sets it, and see that no other program uses this bot",
-        f"这个机器人的 webhook 不是 {url}：请启动服务(它会设置 webhook)，"
+        f"这个机器人的 webhook 不是 {url}：请启动服务（它会设置 webhook），"
         "并确认没有其他程序使用这个机器人",
     )
 

@@ -17,7 +17,7 @@ _CATALOGUE: Mapping[str, tuple[str, str]] = {
     "you": ("you", "您"),
     "leaving": ("Press Ctrl-C again to leave.", "再按一次 Ctrl-C 退出。"),
     "stopping": ("stopping …", "正在停止……"),
-    "interrupted": ("(interrupted)", "(已中断)"),
+    "interrupted": ("(interrupted)", "（已中断）"),
     "away": (
         "The server is gone; I am looking for it …",
         "服务已断开，正在重新连接……",

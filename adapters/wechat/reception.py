@@ -27,7 +27,7 @@ from bot import (
     Transient,
 )
 
-GREETING = {"zh": "您好!有什么可以帮您?", "en": "Hello! What can I do for you?"}
+GREETING = {"zh": "您好！有什么可以帮您？", "en": "Hello! What can I do for you?"}
 TYPING_AFTER = 1.0
 """Seconds without an answer after which the person sees that one is being written."""
 _ERRANDS = 200

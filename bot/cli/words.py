@@ -110,7 +110,7 @@ _CATALOGUE: Mapping[str, tuple[str, str]] = {
     "ok": ("ok", "正常"),
     "wrong": ("wrong", "异常"),
     "all_well": ("Everything is in order.", "一切正常。"),
-    "in_server": ("{name} (server)", "{name}(运行中)"),
+    "in_server": ("{name} (server)", "{name}（运行中）"),
     "some_wrong": ("{count} of {all} need your attention.", "{all} 项中有 {count} 项需要处理。"),
     "migrated": ("The database has the schema of this version.", "数据库结构已是当前版本。"),
     "nothing_said": (

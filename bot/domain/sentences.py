@@ -69,10 +69,10 @@ _CATALOGUE: Mapping[str, tuple[str, str]] = {
         "I am sorry, something went wrong on my side. Please try once more.",
         "抱歉，我这边出了点问题，请再试一次。",
     ),
-    "stopped_mark": ("(stopped)", "(已停止)"),
-    "interrupted_mark": ("(interrupted)", "(已中断)"),
-    "cut_mark": ("(the answer was cut off here)", "(回答在这里被截断)"),
-    "repeated_mark": ("(sent again)", "(重发)"),
+    "stopped_mark": ("(stopped)", "（已停止）"),
+    "interrupted_mark": ("(interrupted)", "（已中断）"),
+    "cut_mark": ("(the answer was cut off here)", "（回答在这里被截断）"),
+    "repeated_mark": ("(sent again)", "（重发）"),
     "nothing_to_stop": ("Nothing is running here.", "现在没有正在进行的回答。"),
     "stopped": ("Stopped.", "已停止。"),
     "stop_not_yours": (
@@ -115,7 +115,7 @@ _CATALOGUE: Mapping[str, tuple[str, str]] = {
         "- /help（帮助）– 显示这份列表",
     ),
     "help_tools": ("I can also use: {tools}.", "我还可以使用：{tools}。"),
-    "greeting": ("Hello! What can I do for you?", "您好!有什么可以帮您?"),
+    "greeting": ("Hello! What can I do for you?", "您好！有什么可以帮您？"),
     "approve": (
         "Shall I do this?\n\n**{tool}**\n```json\n{arguments}\n```\n"
         "Answer yes within five minutes; anything else means no.",

@@ -11,7 +11,7 @@ END = "[end]"
 """The last word of every whole answer."""
 WORDS = tuple("one two three four five six seven eight nine ten".split())
 """What every answer says between its marks and its end, over and over."""
-REPEATED = ("(sent again)", "(重发)")
+REPEATED = ("(sent again)", "（重发）")
 """How an answer begins that is sent once more because nobody knows whether it arrived."""
 
 SENTENCES = (

@@ -183,7 +183,7 @@ async def test_a_call_that_was_cut_uses_up_no_piece() -> None:
 async def test_a_new_follower_is_greeted_and_remembered_where_they_come_from() -> None:
     async with line() as made:
         assert (await made.peer.touch(ANN, "subscribe", "qrscene_shop7")).said == (
-            "您好!有什么可以帮您?"
+            "您好！有什么可以帮您？"
         )
         (inbound,) = made.desk.inbounds
         assert (inbound.kind, inbound.text) == (Kind.JOINED, "shop7")
