@@ -37,6 +37,10 @@ KINDS = (
     *PLAIN,
     *(("flaw", {"kind": kind, "at": at}) for kind in FLAWS for at in (1, 5)),
 )
+BRIEF = tuple(one for one in KINDS if one != ("rate_limited", {"retry_after": 600}))
+"""A service that asks for ten minutes is given them: nothing else would be tried in that run."""
+SHARE = 3
+"""One call in so many goes wrong."""
 ODD = ("length", "filtered", "nothing", "loop", "unknown", "json", "twins")
 OUTAGE_RATE = 6.0
 AMPLIFIED = 1.1
@@ -101,11 +105,13 @@ async def model_at_random(bench: Bench) -> None:
 async def _fail_now_and_then(bench: Bench, world: World, chance: random.Random) -> None:
     asked, planned = await _asked(world), 0
     while not world.over:
-        name, args = chance.choice(KINDS)
-        world.log.write("fault", node="model", kind_of=name)
-        await world.model.tell("faults", name=name, args=args)
-        planned += 1
-        await asyncio.sleep(chance.uniform(0.07, 0.3))
+        # Never more than the share of the calls so far: when there are few, few go wrong.
+        if planned * SHARE <= await _asked(world) - asked:
+            name, args = chance.choice(BRIEF)
+            world.log.write("fault", node="model", kind_of=name)
+            await world.model.tell("faults", name=name, args=args)
+            planned += 1
+        await asyncio.sleep(chance.uniform(0.02, 0.1))
     struck = planned - int(await world.model.tell("waiting"))
     asked = await _asked(world) - asked
     bench.told.append(f"{struck} of {asked} calls of the model went wrong")
