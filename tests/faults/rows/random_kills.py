@@ -25,6 +25,8 @@ async def random_kills(bench: Bench) -> None:
         nodes=1 if bench.store == "sqlite" else 3,
         talks=30,
         seed=bench.seed,
+        # Each kill is to meet several turns, at every stage of theirs.
+        pause=0.5,
         # A message that was in flight at three kills is poison: it gets a sentence.
         reports=True,
         habits=Habits(rate=RATE),
