@@ -9,7 +9,7 @@ from tests.faults.rows.database import ended_connections, exhausted_server, imme
 from tests.faults.rows.disk_full import disk_full
 from tests.faults.rows.draining import drains
 from tests.faults.rows.freezing import frozen_nodes
-from tests.faults.rows.kill_points import kill_points
+from tests.faults.rows.kill_points import kill_points, takeovers
 from tests.faults.rows.model import model_at_random, model_kinds, model_outage
 from tests.faults.rows.network import partitions
 from tests.faults.rows.plugins import plugins
@@ -29,6 +29,7 @@ ROWS = {
     row.name: row
     for row in (
         Row("kill-points", BOTH, kill_points, "`kill -9` at each of 40 named points"),
+        Row("takeovers", SHARED, takeovers, "the same points, and another node goes on from there"),
         Row("random-kills", BOTH, random_kills, "`kill -9` of a random node every 2–6 s"),
         Row("frozen-nodes", SHARED, frozen_nodes, "SIGSTOP for 1.2–3 leases, then SIGCONT"),
         Row("zombies", SHARED, zombies, "frozen in an answer, until another node has given it"),

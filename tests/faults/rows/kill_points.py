@@ -32,6 +32,26 @@ async def kill_points(bench: Bench, points: Sequence[Point] = POINTS) -> None:
         await world.finish()
 
 
+async def takeovers(bench: Bench, points: Sequence[Point] = POINTS) -> None:
+    """The same, and another node brings to its end what was interrupted: nobody starts it again."""
+    habits = Habits(rate=40)
+    plan = Plan("takeovers", "postgres", nodes=2, seed=bench.seed, talks=6, habits=habits)
+    async with bench.world(plan) as world:
+        victim, heir = world.nodes
+        await heir.start()
+        await world.driver.run(10)
+        for number, point in enumerate(points):
+            world.hidden.add(heir.url)  # who accepts a message prefers to answer it
+            await _die(bench, world, point, number)
+            world.hidden.clear()
+            if not await world.settle(RECOVERY):
+                bench.missed.append(f"{heir.name} did not take over after {point.name!r}")
+        await victim.start()
+        await world.driver.run(10)
+        await world.settle(RECOVERY)
+        await world.finish()
+
+
 async def _die(bench: Bench, world: World, point: Point, number: int) -> None:
     driver = world.driver
     await world.node.start(fault=point.fault)
