@@ -4,6 +4,7 @@ import asyncio
 import random
 
 from bot.engine.moments import rest
+from bot.errors import Fenced
 from bot.ports import Clock, Hints, ListenerRows, Listens, Observer, Receive
 
 FIRST_PAUSE = 1.0
@@ -52,7 +53,12 @@ class PatientListeners:
         return await self._rows.hold(listener)
 
     async def advance(self, listener: str, offset: int) -> None:
-        await self._rows.advance(listener, offset)
+        try:
+            await self._rows.advance(listener, offset)
+        except Fenced:
+            # Another node listens since we stood still. What we took in is on disk, and known
+            # when the platform tells that node of it again.
+            return
 
     async def let_go(self, listener: str) -> None:
         await self._rows.let_go(listener)

@@ -41,7 +41,13 @@ class Listeners(Protocol):
         """The offset when this node holds the row (again), None while another does."""
         ...
 
-    async def advance(self, listener: str, offset: int) -> None: ...
+    async def advance(self, listener: str, offset: int) -> None:
+        """What comes before it is on disk.
+
+        The rows themselves raise `Fenced` for a former holder; an adapter learns of another one
+        from the next `hold`.
+        """
+        ...
 
     async def let_go(self, listener: str) -> None: ...
 

@@ -73,6 +73,13 @@ def still_at_work(folder: Path) -> None:
     change(folder / LEDGER, ended, mono=following["mono"] + LATER)
 
 
+def cut_off_and_at_work(folder: Path) -> None:
+    """A node that reaches no database asks the model long after its lease must have ended."""
+    ask, _ = _asked(folder)
+    cut = {"kind": "cut_off", "mono": ask["mono"] - 4 * SECOND, "node": "n1", "line": "silent"}
+    append(folder / EVENTS, cut, {**cut, "kind": "joined", "mono": ask["mono"] + SECOND})
+
+
 # ---- I4, I5: what a request holds ----------------------------------------------------------
 
 
@@ -213,6 +220,7 @@ SUBTLE: dict[Forgery, Promise] = {
     on_another_node: Promise.ORDER,
     asked_twice_at_once: Promise.ORDER,
     never_wakes_up: Promise.ORDER,
+    cut_off_and_at_work: Promise.ORDER,
     still_at_work: Promise.ORDER,
     hole: Promise.CONTEXT,
     words_missing: Promise.CONTEXT,

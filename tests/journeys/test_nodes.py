@@ -233,6 +233,33 @@ async def test_who_polls_and_is_stopped_is_followed_at_once_however_long_its_lea
         await found.answered(BO, "here")
 
 
+async def test_who_polled_before_a_freeze_and_who_took_over_answer_everything_once(
+    postgres_url: str, tmp_path: Path
+) -> None:
+    bot = {"mode": "polling"}
+    script = always(Answer(text="here"))
+    async with nodes(tmp_path, postgres_url, script, lease="2s", bot=bot) as found:
+        first = await polling(found)
+        other = "b" if first == "a" else "a"
+        os.kill(found.programs[first].pid, signal.SIGSTOP)
+        # Its poll is answered while it is frozen: it will read this when it wakes up.
+        found.telegram.push(found.telegram.updates.text("hello"))
+        assert await polling(found, other) == other
+        await found.answered(ANN, "here")
+        os.kill(found.programs[first].pid, signal.SIGCONT)
+        found.telegram.push(found.telegram.updates.text("hello", BO))
+        await found.answered(BO, "here")
+        await found.at_rest()
+        await found.programs[other].kill()
+        assert await polling(found, first) == first
+        found.telegram.push(found.telegram.updates.text("again", BO))
+        await found.answered(BO, "here", "here")
+        await found.at_rest()
+        await found.answered(ANN, "here")
+        # That another holds the row now is no error.
+        assert "Fenced" not in found.programs[first].output
+
+
 async def polling(found: Nodes, name: str | None = None) -> str:
     """Who holds the listener's row; wait until it is that one, or anybody."""
     async with asyncio.timeout(PATIENCE):

@@ -82,6 +82,7 @@ def _violations(story: Story, talks: dict[Talk, Talked]) -> Iterator[Violation]:
         yield from delivery.at_most_once(story, talked)
         yield from order.order(story, talked)
         yield from order.one_turn_at_a_time(story, asks[talk], runs[talk])
+        yield from order.asks_without_a_lease(story, asks[talk])
         yield from delivery.no_phantom(story, talked, reported)
         yield from context.context(story, talked, asks[talk])
         yield from counts.ran(story, asks[talk])

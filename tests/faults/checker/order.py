@@ -15,6 +15,9 @@ SECOND = 1_000_000
 GRACE = 2.0
 """Leases within which a node that woke up has let go of what it did, on a full machine, too."""
 
+LATE = 0.25
+"""Of a lease: what was begun in time may be written down so much later on a full machine."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Answered:
@@ -87,6 +90,17 @@ def one_turn_at_a_time(story: Story, asks: list[Ask], runs: list[ToolRun]) -> It
             if not same and not span.excused and not other.excused:
                 what = f"two turns of {min(span.turn).talk} ran at once"
                 yield Violation(Promise.ORDER, what, (span.line, other.line))
+
+
+def asks_without_a_lease(story: Story, asks: list[Ask]) -> Iterator[Violation]:
+    """Whose line to the database is broken begins nothing once its lease must be over."""
+    most = round(story.about["lease"] * (1 + LATE) * SECOND)
+    for node, since, until in story.severed():
+        for ask in asks:
+            if ask.node == node and since + most < ask.at < until:
+                seconds = (ask.at - since) / SECOND
+                what = f"{node} asked {seconds:.1f} s after it was cut off: its lease was over"
+                yield Violation(Promise.ORDER, what, (str(ask.line),))
 
 
 def _awake(story: Story, ask: Ask) -> _Span | None:

@@ -189,7 +189,15 @@ def _read_events(story: Story, folder: Path) -> None:
         # That a node has stood still is sometimes known only afterwards.
         when: int = line["since"] if "since" in line else line["mono"]
         mark = read_mark(line["mark"]) if "mark" in line else None
-        event = Event(line["kind"], when, line.get("node", ""), evidence, line["mono"], mark)
+        event = Event(
+            kind=line["kind"],
+            at=when,
+            node=line.get("node", ""),
+            line=evidence,
+            until=line["mono"],
+            mark=mark,
+            how=line.get("line", ""),
+        )
         story.events.append(event)
         if line["kind"] == "finished":
             finished = line

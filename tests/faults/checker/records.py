@@ -162,6 +162,8 @@ class Event:
     until: int
     mark: Mark | None = None
     """The message that was written to cause it, where there is one."""
+    how: str = ""
+    """In which way a line was broken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,6 +249,20 @@ class Story:
                 since = None
         if since is not None:
             found.append((since, self.ended_at))
+        return found
+
+    def severed(self) -> list[tuple[str, int, int]]:
+        """Which node's line to the database let nothing through or nothing back, from when to when.
+
+        A slow line is none: leases are renewed over it.
+        """
+        found: list[tuple[str, int, int]] = []
+        since: dict[str, int] = {}
+        for event in self.events:
+            if event.kind == "cut_off" and event.how != "slow":
+                since.setdefault(event.node, event.at)
+            elif event.kind == "joined" and event.node in since:
+                found.append((event.node, since.pop(event.node), event.at))
         return found
 
     def deaths(self, node: str) -> list[int]:
