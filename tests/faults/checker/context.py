@@ -98,13 +98,20 @@ def _history(
     lengths: dict[tuple[Mark, ...], int],
 ) -> Iterator[Violation]:
     history = [marks for marks in _answers(ask) if not any(mark in story.dead for mark in marks)]
+    ended = before
     before = [marks for marks in before if not any(mark in story.dead for mark in marks)]
     kept = max(0, len(before) - len(history))
-    # A turn that begins before the window is left out whole, and one of many messages is long.
-    longest = ROOM + LONGEST_STEP * len(before[kept - 1]) if kept else 0
-    if kept and not story.about["reports"]:
-        # Without failed turns in between it is known how much room the next older one needs.
-        longest = lengths.get(before[kept - 1], longest)
+    oldest = next((marks for marks in _answers(ask) if marks in ended), None)
+    place = len(ended) if oldest is None else ended.index(oldest)
+    longest = 0
+    if place:
+        # A turn that begins before the window is left out whole, and one of many messages is long.
+        # What may not have arrived has ended all the same, and needs its room.
+        next_older = ended[place - 1]
+        longest = ROOM + LONGEST_STEP * len(next_older)
+        if not story.about["reports"]:
+            # Without failed turns in between it is known how much room it needs.
+            longest = lengths.get(next_older, longest)
     complete = len(ask.messages) + longest <= story.about["window"]
     expected = before if complete else before[kept:]
     if history != expected:
