@@ -26,7 +26,7 @@ from bot.domain.message import (
 from bot.domain.model import Effect, ToolSpec
 from bot.domain.patience import Patience
 from bot.domain.records import Entry
-from bot.domain.sentences import Said
+from bot.domain.sentences import REPEAT_ROOM, Said
 from bot.domain.tool import ToolContext
 from bot.engine.tools import Tool, tool
 from bot.errors import (
@@ -70,6 +70,7 @@ from bot.units import DatabaseUrl, Secret, Size, Span, Url
 from bot.webhook import Rejected, body_of, give_bare
 
 __all__ = [
+    "REPEAT_ROOM",
     "ASGIApp",
     "Activity",
     "ActivityState",

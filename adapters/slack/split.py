@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from adapters.slack.render import TEXT_LIMIT, as_typed, reach, size
-from bot import Audio, Citation, File, Image, Outbound, Part
+from bot import REPEAT_ROOM, Audio, Citation, File, Image, Outbound, Part
 
 _PARAGRAPH = re.compile(r"\n[ \t]*\n+")
 _LINE = re.compile(r"\n")
@@ -36,14 +36,17 @@ def pieces(outbound: Outbound) -> Sequence[Outbound]:
 
 
 def split(text: str, limit: int = TEXT_LIMIT) -> list[str]:
-    """Cut CommonMark into CommonMark of at most `limit` each."""
+    """Cut CommonMark into CommonMark of at most `limit` each.
+
+    Each but the last has room for the mark of what is sent again.
+    """
     found: list[str] = []
-    rest = text
+    rest, roomy = text, limit - min(REPEAT_ROOM, limit // 100)
     while rest.strip():
         if size(rest) <= limit:
             found.append(rest)
             break
-        piece, rest = _cut(rest, limit)
+        piece, rest = _cut(rest, roomy)
         found.append(piece)
     return found
 

@@ -9,7 +9,7 @@ from itertools import chain, islice
 from adapters.telegram.blocks import Block, blocks
 from adapters.telegram.marks import clean
 from adapters.telegram.render import CAPTION_LIMIT, TEXT_LIMIT, render
-from bot import Audio, Citation, File, Image, Outbound
+from bot import REPEAT_ROOM, Audio, Citation, File, Image, Outbound
 
 TRIES = 8
 """How many places of one kind are looked at before the next kind is."""
@@ -67,14 +67,17 @@ def _plain(title: str) -> str:
 
 
 def split(text: str, limit: int = TEXT_LIMIT) -> list[str]:
-    """Cut CommonMark into CommonMark; every piece renders to at most `limit` UTF-16 units."""
+    """Cut CommonMark into CommonMark; every piece renders to at most `limit` UTF-16 units.
+
+    Each but the last has room for the mark of what is sent again.
+    """
     pieces: list[str] = []
-    rest = text
+    rest, roomy = text, limit - min(REPEAT_ROOM, limit // 100)
     while rest.strip():
         if len(rest) <= 8 * limit and render(rest).units <= limit:
             pieces.append(rest)
             break
-        piece, rest = _cut(rest, limit)
+        piece, rest = _cut(rest, roomy)
         pieces.append(piece)
     return pieces
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from adapters.wechat.render import TEXT_LIMIT, Line, lines, render
-from bot import Audio, Choice, Citation, Image, Outbound
+from bot import REPEAT_ROOM, Audio, Choice, Citation, Image, Outbound
 
 CUT_MARK = {
     "zh": "(内容较长,后面的部分未能发出。)",
@@ -41,11 +41,14 @@ def pieces(outbound: Outbound, *, most: int, language: str) -> Sequence[Outbound
 
 
 def split(text: str, limit: int = TEXT_LIMIT) -> list[str]:
-    """CommonMark in CommonMark; every part is shown in at most `limit` bytes."""
+    """CommonMark in CommonMark; every part is shown in at most `limit` bytes.
+
+    Where it has to be cut, each part has room for the mark of what is sent again.
+    """
     if 3 * len(text) <= limit or size(text) <= limit:
         return [text] if text.strip() else []
     found: list[str] = []
-    page = _Page(limit)
+    page = _Page(limit - min(REPEAT_ROOM, limit // 100))
     for line in lines(text):
         for part in _parts(line, limit // 2):
             if not page.takes(part):
@@ -63,7 +66,7 @@ def _cut(texts: Sequence[str], language: str) -> list[str]:
     """The last of the texts, shortened until it can say that there was more."""
     mark = CUT_MARK[language]
     last = texts[-1]
-    room = TEXT_LIMIT - len(mark.encode()) - 2
+    room = TEXT_LIMIT - len(mark.encode()) - 2 - REPEAT_ROOM
     kept = split(last, room)[0] if size(last) > room else last
     return [*texts[:-1], f"{kept.rstrip()}\n\n{mark}"]
 

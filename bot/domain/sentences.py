@@ -4,10 +4,17 @@ One kind sentence says what happened and, where there is something to do, what. 
 and names of machines never reach a person.
 """
 
+import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
 LOCALES = ("en", "zh")
+
+REPEAT_ROOM = 16
+"""Bytes that the mark of what is sent once more takes at most, with what parts it from the text."""
+
+_BLOCK = re.compile(r"\s|[#>|`~*+-]|\d+[.)]")
+"""How a text begins that would no longer be a heading, a list or code behind a mark."""
 
 _CATALOGUE: Mapping[str, tuple[str, str]] = {
     "busy": (
@@ -175,6 +182,12 @@ def sentence(name: str, locale: str, /, **values: object) -> str:
     """
     english, chinese = _CATALOGUE[name]
     return (chinese if locale_of(locale, "en") == "zh" else english).format(**values)
+
+
+def repeated(text: str, locale: str) -> str:
+    """The text with a mark before it that says that it may be there twice."""
+    mark = sentence("repeated_mark", locale)
+    return f"{mark}\n\n{text}" if _BLOCK.match(text) else f"{mark} {text}"
 
 
 def names() -> frozenset[str]:

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from bot.domain.message import Outbound
 from bot.domain.records import OutboxRow
-from bot.domain.sentences import sentence
+from bot.domain.sentences import repeated, sentence
 from bot.engine.marks import Marks
 from bot.ports import Adapter, Clock, Observer
 from bot.ports import Outbox as OutboxPort
@@ -40,5 +40,12 @@ class Delivering:
         adapter, piece = self.adapters.get(name), row.outbound
         if not row.repeats or adapter is None:
             return piece
-        marked = replace(piece, text=f"{sentence('repeated_mark', self.locale)} {piece.text}")
+        marked = replace(piece, text=repeated(piece.text, self.locale))
         return marked if len(adapter.pieces(marked)) == 1 else piece
+
+    def ahead(self, row: OutboxRow, piece: Outbound) -> Outbound | None:
+        """The mark alone, to be sent before a piece that has no room for it."""
+        if not row.repeats or piece.text != row.outbound.text:
+            return None
+        mark = sentence("repeated_mark", self.locale)
+        return Outbound(f"{piece.key}/again", piece.address, mark)

@@ -32,6 +32,8 @@ async def send(
             draft = None  # it cannot be taken up any more; the answer is still owed
     if draft is not None:
         return await draft.finish(piece)
+    if (mark := shared.ahead(row, piece)) is not None:
+        await adapter.send(mark)
     return await adapter.send(piece)
 
 

@@ -7,7 +7,7 @@ from string import Formatter
 
 import pytest
 
-from bot.domain.sentences import locale_of, names, sentence
+from bot.domain.sentences import REPEAT_ROOM, locale_of, names, repeated, sentence
 
 ROOT = Path(__file__).parents[2]
 CHINESE = re.compile("[\u4e00-\u9fff]")
@@ -75,3 +75,15 @@ def test_the_sender_s_language_wins_over_the_default(
     wanted: str | None, default: str, chosen: str
 ) -> None:
     assert locale_of(wanted, default) == chosen
+
+
+@pytest.mark.parametrize("locale", ["en", "zh"])
+@pytest.mark.parametrize(
+    "text", ["Hello", "# Title", "```py\npass\n```", "- one", "1. one", "| a |"]
+)
+def test_the_mark_of_a_repeat_breaks_no_markdown_and_has_room(text: str, locale: str) -> None:
+    marked = repeated(text, locale)
+    mark = marked.removesuffix(text)
+    assert mark.strip() == sentence("repeated_mark", locale)
+    assert mark.endswith("\n\n") is (text != "Hello")
+    assert len(mark.encode()) <= REPEAT_ROOM

@@ -104,6 +104,14 @@ async def test_a_piece_found_in_the_middle_of_sending_may_have_been_shown() -> N
     assert reporting.outcomes == ["ambiguous"]
 
 
+async def test_a_piece_without_room_for_the_mark_has_it_before_it() -> None:
+    counter = Counter(piece(0, "x" * 15, state=OutboxState.SENDING))
+    counter.platform.limit = 20
+    await counter.delivery.drain()
+    assert counter.platform.texts == ["(sent again)", "x" * 15]
+    assert counter.written.log[-1] == ("sent", 0)
+
+
 async def test_a_piece_that_was_repeated_once_is_not_repeated_again() -> None:
     counter = Counter(piece(0, state=OutboxState.SENDING, repeats=1))
     await counter.delivery.drain()

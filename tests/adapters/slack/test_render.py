@@ -8,6 +8,7 @@ from adapters.slack.render import NOTICE_LIMIT, TEXT_LIMIT, first_part, growing,
 from adapters.slack.split import pieces, split
 from adapters.slack.words import harmless
 from bot import Activity, ActivityState, Address, Choice, Citation, File, Image, Outbound
+from bot.domain.sentences import repeated
 from tests.peers.slack_rules import check_blocks
 
 PLACE = Address("slack", "T1", "D1")
@@ -145,3 +146,10 @@ def test_nobody_is_called() -> None:
     assert harmless("<!channel> <@U1> <#C1> <https://e.example> a<b") == (
         "&lt;!channel> &lt;@U1> &lt;#C1> <https://e.example> a<b"
     )
+
+
+@pytest.mark.parametrize("locale", ["en", "zh"])
+def test_each_piece_but_the_last_has_room_to_say_that_it_is_sent_again(locale: str) -> None:
+    *first, _ = split("Words and more words, without an end. " * 900)
+    assert first
+    assert all(len(split(repeated(text, locale))) == 1 for text in first)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from adapters.telegram.render import TEXT_LIMIT, render
 from adapters.telegram.split import pieces, split
 from bot import Address, Choice, Citation, File, Image, Outbound
+from bot.domain.sentences import repeated
 
 GROUP = Address("telegram", "1", "-5")
 OUT = Outbound("turn/answer", GROUP, "")
@@ -176,3 +177,10 @@ def test_sources_are_listed_under_the_answer() -> None:
     rendered = render(one.text)
     assert rendered.text == "So it is.\n\n1. Guide [1]\n2. Talk"
     assert [mark.url for mark in rendered.entities] == ["https://e.example/g"]
+
+
+@pytest.mark.parametrize("locale", ["en", "zh"])
+def test_each_piece_but_the_last_has_room_to_say_that_it_is_sent_again(locale: str) -> None:
+    *first, _ = split("Words and more words, without an end. " * 400)
+    assert first
+    assert all(len(split(repeated(text, locale))) == 1 for text in first)

@@ -1,11 +1,13 @@
 """Long answers in pieces: none too long, nothing lost, cut where sentences end."""
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.wechat.render import TEXT_LIMIT, render
 from adapters.wechat.split import CUT_MARK, pieces, size, split
 from bot import Address, Audio, Choice, Citation, File, Image, Outbound
+from bot.domain.sentences import repeated
 from tests.peers.wechat import ANN, APP_ID
 
 WORDS = [
@@ -96,3 +98,10 @@ def test_nothing_to_say_is_no_piece() -> None:
 def test_there_are_never_more_pieces_than_may_be_sent() -> None:
     found = fitted("很长。" * 3000, 2, attachments=(Image("m1"), Image("m2"), Image("m3")))
     assert len(found) <= 3
+
+
+@pytest.mark.parametrize("locale", ["en", "zh"])
+def test_each_piece_of_several_has_room_to_say_that_it_is_sent_again(locale: str) -> None:
+    made = fitted("一句很长的话，没有尽头。" * 400)
+    assert len(made) == 3
+    assert all(len(split(repeated(piece.text, locale))) == 1 for piece in made)
