@@ -10,6 +10,7 @@ import pytest
 from bot.cli.rows import age, node_lines
 from bot.cli.words import words
 from bot.domain.conversation import TurnState
+from bot.domain.message import Sent
 from bot.domain.operating import NodeHealth
 from bot.domain.records import Unsure
 from tests.contracts.test_store_operators import given_up
@@ -42,6 +43,13 @@ async def doubtful(world: World) -> None:
     claim = await world.claimed()
     (row,) = await world.answered(claim, SAID, sending_first=True)
     await world.store.bury(claim, row, error="ambiguous")
+
+
+async def repeated(world: World) -> None:
+    claim = await world.claimed()
+    (row,) = await world.answered(claim, SAID, sending_first=True)
+    await world.store.put_back(claim, row, due_at=world.now(), error="ambiguous", repeat=True)
+    await world.store.sent(claim, await world.store.take(claim, row), Sent("1"))
 
 
 async def unsure(world: World) -> None:
@@ -151,6 +159,16 @@ def test_a_dead_letter_is_listed_by_its_reason(
     assert run("outbox", "list", "--state", other)[1] == "Nothing waits to be sent.\n"
     shown = run("outbox", "show", line.split()[0])[1]
     assert f"because: {state}" in shown
+    assert SAID not in shown
+
+
+def test_an_answer_that_was_sent_twice_is_found_by_who_asks_for_it(run: Run, folder: Path) -> None:
+    fill(folder, repeated)
+    assert run("outbox", "list")[1] == "Nothing waits to be sent.\n"
+    (line,) = run("outbox", "list", "--state", "repeated")[1].splitlines()
+    assert line.split()[1] == "repeated"
+    shown = run("outbox", "show", line.split()[0])[1]
+    assert "sent again: 1" in shown
     assert SAID not in shown
 
 

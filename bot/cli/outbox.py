@@ -45,11 +45,12 @@ def outbox_list(config: Config = None, state: States = None, limit: Limit = MOST
 @outbox.command("show", help=words("about_outbox_show"))
 def outbox_show(id: str, config: Config = None, *, text: WithText = False) -> None:
     """Show one whole."""
-    from bot.cli.rows import piece_lines, piece_name
+    from bot.cli.rows import REPEATED, piece_lines, piece_name
     from bot.clock import SystemClock
 
     _read_id(id)
-    for row in _unsent(load_config(config)):
+    loaded = load_config(config)
+    for row in (*_unsent(loaded), *_unsent(loaded, [REPEATED])):
         if piece_name(row) == id:
             tell(piece_lines(row, SystemClock().now(), text=text))
             return
@@ -78,18 +79,21 @@ def _unsent(
     loaded: "Loaded", states: Sequence[str] | None = None, limit: int = EVERY
 ) -> "Sequence[OutboxRow]":
     from bot.app import open_store
-    from bot.cli.rows import REASONS, outbox_state
+    from bot.cli.rows import REASONS, REPEATED, outbox_state
     from bot.domain.records import OutboxState
 
-    known = [state.value for state in OutboxState if state is not OutboxState.SENT]
-    asked = read_states(states, [*known, *REASONS])
+    unsent = [state.value for state in OutboxState if state is not OutboxState.SENT]
+    known = [*unsent, *REASONS, REPEATED]
+    asked = read_states(states, known) if states else [*unsent, *REASONS]
     # An expired answer is a dead letter; "dead" names all of these.
-    wanted = {"dead" if state in REASONS else state for state in asked}
+    wanted = {"dead" if state in REASONS else state for state in asked} - {REPEATED}
     most = EVERY if set(asked) & set(REASONS) else limit
 
     async def look() -> "Sequence[OutboxRow]":
         async with open_store(loaded, read=True) as store:
-            return await store.outbox_rows([OutboxState(state) for state in wanted], most)
+            again = await store.outbox_repeated(limit) if REPEATED in asked else []
+            rows = await store.outbox_rows([OutboxState(state) for state in wanted], most)
+            return [*rows, *again]
 
     rows = asyncio.run(look())
     return [row for row in rows if {row.state.value, outbox_state(row)} & set(asked)]

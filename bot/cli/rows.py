@@ -18,6 +18,9 @@ LONGEST = 80
 REASONS = ("expired", "ambiguous")
 """Why a dead letter is one, where it is worth a name of its own."""
 
+REPEATED = "repeated"
+"""The state, to an operator, of an answer that was sent a second time."""
+
 
 def outbox_lines(rows: Sequence[OutboxRow], now: datetime) -> Iterator[str]:
     """A line for each piece: name, state, age, tries, where to, why not yet."""
@@ -56,6 +59,8 @@ def piece_name(row: OutboxRow) -> str:
 
 def outbox_state(row: OutboxRow) -> str:
     """Its state, or why it is a dead letter."""
+    if row.state is OutboxState.SENT and row.repeats:
+        return REPEATED
     is_named = row.state is OutboxState.DEAD and row.error in REASONS
     return row.error if is_named else row.state.value
 

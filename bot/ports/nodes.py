@@ -153,6 +153,13 @@ class Upkeep(Protocol):
         self, states: Sequence[OutboxState], limit: int = 100
     ) -> Sequence[OutboxRow]: ...
 
+    async def outbox_repeated(self, limit: int = 100) -> Sequence[OutboxRow]:
+        """What was sent once more because nobody knew whether it had arrived; the newest first.
+
+        While its text is kept (`session.retain`).
+        """
+        ...
+
     async def outbox_retry(self, conversation: ConversationId, turn: TurnId, piece: int) -> bool:
         """A dead or held row becomes due now and wakes its lane."""
         ...

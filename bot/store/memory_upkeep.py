@@ -150,6 +150,10 @@ class MemoryUpkeep(MemorySessions, MemoryErasure):
         ]
         return sorted(rows, key=lambda row: (row.created_at, row.turn, row.piece))[:limit]
 
+    async def outbox_repeated(self, limit: int = 100) -> Sequence[OutboxRow]:
+        rows = await self.outbox_rows([OutboxState.SENT], len(self._rows.outbox))
+        return [row for row in rows[::-1] if row.repeats][:limit]
+
     async def outbox_retry(self, conversation: ConversationId, turn: TurnId, piece: int) -> bool:
         line = self._rows.outbox.get((conversation, turn, piece))
         if line is None or line.bare or line.row.state not in {OutboxState.DEAD, OutboxState.HELD}:

@@ -105,6 +105,11 @@ class PostgresReading(PostgresRoom):
         ]
         return sorted(rows, key=lambda row: (row.created_at, row.turn, row.piece))[:limit]
 
+    async def outbox_repeated(self, limit: int = 100) -> Sequence[OutboxRow]:
+        values = {"limit": limit}
+        rows = await self._pool.fetch(shared(statements_upkeep.OUTBOX_REPEATED), values)
+        return [outbox_row(row) for row in rows]
+
     async def get_setting(self, name: str) -> str | None:
         found = await self._pool.fetch(shared(statements_upkeep.GET_SETTING), {"which": name})
         return str(found[0][0]) if found else None

@@ -105,6 +105,13 @@ class SqliteReading(SqliteRoom):
         rows = await self._scan(look)
         return sorted(rows, key=lambda row: (row.created_at, row.turn, row.piece))[:limit]
 
+    async def outbox_repeated(self, limit: int = 100) -> Sequence[OutboxRow]:
+        values = {"limit": limit}
+        rows = await self._scan(
+            lambda db: db.execute(statements_upkeep.OUTBOX_REPEATED, values).fetchall()
+        )
+        return [outbox_row(row) for row in rows]
+
     async def get_setting(self, name: str) -> str | None:
         found = self._read(statements_upkeep.GET_SETTING, {"which": name})
         return found[0][0] if found else None

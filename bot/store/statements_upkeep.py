@@ -413,6 +413,16 @@ OUTBOX_IN_STATE = {
         ("sent", true()),
     )
 }
+OUTBOX_REPEATED = sql(
+    select(*OUTBOX_COLUMNS)
+    .where(
+        outbox.c.state == literal_column("'sent'"),
+        outbox.c.repeats > literal_column("0"),
+        outbox.c.body.is_not(None),
+    )
+    .order_by(outbox.c.created_at.desc(), outbox.c.turn.desc(), outbox.c.piece.desc())
+    .limit(LIMIT)
+)
 _sleeping = select(lane.c.conversation_id).where(
     lane.c.node.is_(None),
     lane.c.wake_at.is_(None),

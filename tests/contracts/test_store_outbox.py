@@ -94,6 +94,23 @@ async def test_what_was_given_up_is_a_dead_letter_that_can_be_replayed(world: Wo
     assert (found.state, found.outbound.expires_at) == (OutboxState.QUEUED, None)
 
 
+async def test_what_was_sent_once_more_is_listed_and_nothing_else_that_was_sent(
+    world: World,
+) -> None:
+    claim = await world.claimed()
+    rows = await world.answered(claim, pieces=3)
+    for number, row in enumerate(rows):
+        taken = await world.store.take(claim, row)
+        if number != 1:
+            due, error = world.now(), "ambiguous"
+            await world.store.put_back(claim, taken, due_at=due, error=error, repeat=True)
+            taken = await world.store.take(claim, row)
+        await world.store.sent(claim, taken, Sent("1"))
+    found = await world.store.outbox_repeated()
+    assert [(row.piece, row.repeats) for row in found] == [(2, 1), (0, 1)]
+    assert [row.piece for row in await world.store.outbox_repeated(1)] == [2]
+
+
 async def test_what_waited_behind_a_piece_that_is_dropped_waits_no_longer(world: World) -> None:
     claim = await world.claimed()
     first, second = await world.answered(claim, pieces=2)
