@@ -10,6 +10,7 @@ from bot.domain.records import Claim, Node, Waiting
 from bot.engine.lane import Lane
 from bot.engine.looks import POLL, Looks
 from bot.engine.lostclaims import LostClaims
+from bot.engine.renewing import Renewing
 from bot.errors import Transient
 from bot.ports import Clock, Hints, Observer
 from bot.ports import Lanes as LanesPort
@@ -19,10 +20,6 @@ BATCH = 64
 
 STOPPING = 5.0
 """Seconds that turns may take to stop when others may hold their lanes already."""
-
-LATE = 2.5
-"""Times the pause between two renewals, the time that one may take included: who is later than
-that has stood still himself."""
 
 
 class LeaseLost(Exception):
@@ -68,7 +65,9 @@ class Runner:
         self._idle = asyncio.Event()
         self._idle.set()
         self._draining = False
-        self._sure_until = 0.0
+        self._renewing = Renewing(
+            lanes, lease, clock=clock, observer=observer, certain=self._looks.ring
+        )
         # True from the loss of an epoch until the next one is ours: nothing may begin between.
         self._between = False
         # Conversations that something was accepted for while their lane was still held.
@@ -93,7 +92,7 @@ class Runner:
         After a sleep that outlived the lease it is False before anything else is noticed: what no
         fence guards, such as the edit of a draft, must look here first.
         """
-        return self._clock.monotonic() < self._sure_until
+        return self._renewing.sure
 
     @property
     def _room(self) -> int:
@@ -144,7 +143,7 @@ class Runner:
         """Take the next epoch of our name; lanes of the former one are free from here on."""
         began = self._clock.monotonic()
         self._node = await self._lanes.join(self._name, self._lease)
-        self._leased(began)
+        self._renewing.grant(began)
         return self._node
 
     async def run(self) -> None:
@@ -177,30 +176,10 @@ class Runner:
         await self._lanes.leave(self.node)
 
     async def _renew(self) -> None:
-        renewed = self._clock.monotonic()
-        every = self._lease.total_seconds() / 3
-        away, awake = False, True
         while True:
-            slept = self._clock.monotonic()
-            await self._clock.sleep(every)
-            began = self._clock.monotonic()
-            try:
-                kept: bool | None = await self._lanes.renew(self.node, self._lease)
-            except Transient as error:
-                self._observer.failed(place="lease", error=error)
-                kept, away = None, True
-            now = self._clock.monotonic()
-            # Whatever stops this process must not pass for a database that is away.
-            awake = awake and now - slept < every * LATE
-            if kept is None and now - renewed < every * 2:
-                continue
-            if kept:
-                self._leased(began)
-            else:
-                self._excused = set(self._held) if away and awake else set()
-                await self._begin_again()
-            away, awake = False, True
-            renewed = self._clock.monotonic()
+            await self._renewing.keep(self.node)
+            self._excused = set(self._held) if self._renewing.database_was_away else set()
+            await self._begin_again()
 
     async def _begin_again(self) -> None:
         """Others may hold our lanes by now: stop every turn, and go on under the next epoch.
@@ -223,14 +202,10 @@ class Runner:
             if node is None:
                 raise LeaseLost(self._name)
             self._node = node
-            self._leased(began)
+            self._renewing.grant(began)
             self._between = False
             self._looks.ring()
             return
-
-    def _leased(self, began: float) -> None:
-        """The lease runs at least from when it was asked for."""
-        self._sure_until = began + self._lease.total_seconds() * 2 / 3
 
     async def _stop_turns(self) -> None:
         stopping = tuple(self._tasks)
@@ -244,13 +219,15 @@ class Runner:
         while True:
             self._looks.begin()
             taken = 0
-            room = 0 if self._draining or self._between else self._room
+            # Under a lease that may be over nothing is begun.
+            waits = self._draining or self._between or not self.sure
+            room = 0 if waits else self._room
             if room:
                 taken = await self._take(group, room)
             if room and not self._room:
                 self._hints.hint()  # more may wait than there is room for
-            if self._draining or self._between or not self._room:
-                await self._looks.until_rung()  # the end of a lane rings, and the next epoch
+            if waits or self._draining or self._between or not self._room:
+                await self._looks.until_rung()  # the end of a lane rings, and a new lease
             elif taken * 2 < room:
                 # What a claim takes less than half of is all that waited (`Lanes.claim`).
                 await self._looks.rest(found=taken > 0)

@@ -94,6 +94,7 @@ async def test_a_send_that_was_under_way_when_a_lease_ran_out_is_known_and_not_r
         await reached.wait()
         clock.advance(LEASE + 5)
         await store.refused.wait()
+        await _a_while()  # its turns are being stopped
         answered.set()
         await until(lambda: house.engine.runner.node.epoch == 2)
         assert await passing(house, 1) == ["you said: hello"]
@@ -143,6 +144,56 @@ async def test_a_database_that_is_away_for_longer_than_the_lease_is_waited_for()
         store.away = False
         await until(lambda: _sent_after(clock, house))
         assert house.platform.texts == ["you said: hello"]
+
+
+async def test_a_lease_that_is_old_when_a_slow_start_ends_is_renewed_before_anything_else() -> None:
+    house = House(ScriptedModel())
+    runner, clock = house.engine.runner, house.clock
+    await runner.join()
+    clock.advance(LEASE * 0.9)
+    running = asyncio.ensure_future(runner.run())
+    try:
+        await house.say("hello")
+        await house.has_sent(1)
+        clock.advance(LEASE * 0.2)
+        await _a_while()
+        # It is still the first lease: nobody could have taken what was begun under it.
+        assert runner.node.epoch == 1
+        assert runner.sure
+    finally:
+        running.cancel()
+        await asyncio.wait([running])
+
+
+class HangingStore(MemoryStore):
+    """Its first answer to a renewal is a refusal, its next one never comes."""
+
+    asked = 0
+
+    async def renew(self, node: Node, *rest: object) -> bool:
+        self.asked += 1
+        if self.asked == 1:
+            raise Transient("away")
+        await asyncio.Event().wait()
+        return True
+
+
+async def test_turns_end_before_the_lease_does_however_late_a_renewal_begins_to_hang() -> None:
+    clock = FakeClock()
+    gate = Gate()
+    store = HangingStore(clock)
+    async with House(ScriptedModel(gate), clock=clock, store=store).open() as house:
+        await house.say("hello")
+        await gate.reached.wait()
+        clock.advance(LEASE / 3)
+        await until(lambda: store.asked == 1)
+        await _a_while()  # it sleeps until its next try
+        clock.advance(LEASE / 3 - 0.1)
+        await until(lambda: store.asked == 2)
+        assert not gate.closed.is_set()
+        clock.advance(0.2)
+        await gate.closed.wait()
+        assert clock.monotonic() < LEASE
 
 
 @pytest.mark.slow  # turns that do not stop are waited for five seconds

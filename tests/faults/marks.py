@@ -55,8 +55,14 @@ class Mark:
         return f"m{self.talk}x{self.number}"
 
 
-UNKNOWN = re.compile(r"I had begun “(\w+)” and cannot tell whether it was done\.[^\n]*\n\n")
-"""What an answer begins with where a tool that may run once was interrupted."""
+UNKNOWN = re.compile(
+    r"I had begun “(\w+)” (?:when I was interrupted )?and cannot tell whether it was done\."
+    r"[^\n]*\n\n"
+)
+"""What an answer begins with where a tool that may run once was interrupted.
+
+Nodes of the last schema, which an upgrade replaces, said so in other words.
+"""
 
 
 def is_outcome(text: str) -> bool:

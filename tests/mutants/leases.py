@@ -274,9 +274,9 @@ MUTANTS = (
         "lease-two-thirds",
         "a node that cannot renew goes on with its turns",
         (
-            "bot/engine/runner.py",
-            "if kept is None and now - renewed < every * 2:",
-            "if kept is None:",
+            "bot/engine/renewing.py",
+            "elif kept is None and now + pause < self._sure_until:",
+            "elif kept is None:",
         ),
         tests=RUNNER,
     ),
@@ -294,7 +294,7 @@ MUTANTS = (
         "lease-sure",
         "a node that slept believes that its lanes are still its own",
         (
-            "bot/engine/runner.py",
+            "bot/engine/renewing.py",
             "return self._clock.monotonic() < self._sure_until",
             "return self._sure_until >= 0",
         ),
