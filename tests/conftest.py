@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 from tests import needs, pgbouncer, postgres
@@ -17,6 +18,16 @@ from tests import needs, pgbouncer, postgres
 ABSENT = pytest.StashKey[dict[str, str]]()
 NOT_RUN = pytest.StashKey[set[str]]()
 KINDS = ("browser", "postgres", "pgbouncer", "fixtures")
+
+# An example may take long where the machine is busy with something else, and what was drawn must
+# not decide whether a change passes. Of itself it would be so under `.ci/run` only, which sets CI.
+hypothesis.settings.register_profile(
+    "parley",
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("parley")
 
 
 @pytest.fixture(autouse=True)

@@ -8,17 +8,18 @@ of whoever came first, and makes a system user when run as root.
 import itertools
 import os
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import asyncpg
+
+from tests.ports import free_port
 
 USER = "parley"
 ATTEMPTS = 3
@@ -121,7 +122,7 @@ def _is_complete(folder: Path) -> bool:
 def _start(binaries: Path) -> Server:
     failure = ServerFailedError("not tried")
     for _ in range(ATTEMPTS):  # between our look and the server's bind, a port can be taken
-        port = _free_port()
+        port = free_port()
         keeper = _hire(binaries, port)
         try:
             _expect_done(keeper)
@@ -158,10 +159,3 @@ def _dismiss(keeper: "subprocess.Popen[str]") -> None:
     keeper.stdin.close()
     keeper.wait(timeout=60)
     keeper.stdout.close()
-
-
-def _free_port() -> int:
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

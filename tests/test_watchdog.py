@@ -117,7 +117,8 @@ async def test_it_counts_its_own_looks_and_not_the_time_that_it_was_frozen_itsel
     dog._missed = LOOKS - 1  # as after a long freezing: one look more is not enough
     dog.feed()
     dog.start()
-    await until(lambda: found)
+    # Another thread says it, and the watchdog waits a fiftieth of a second for that
+    await until(lambda: found and out.getvalue())
     assert found == [STOOD_STILL]
     assert dog._missed == LOOKS + 1
     assert out.getvalue().count("\n") == 1

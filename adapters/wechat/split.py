@@ -50,7 +50,7 @@ def split(text: str, limit: int = TEXT_LIMIT) -> list[str]:
     found: list[str] = []
     page = _Page(limit - min(REPEAT_ROOM, limit // 100))
     for line in lines(text):
-        for part in _parts(line, limit // 2):
+        for part in _parts(line, page.limit // 2):
             if not page.takes(part):
                 found += page.turn(part.fence)
             page.put(part)

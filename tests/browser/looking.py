@@ -23,7 +23,7 @@ async def looking(
 ) -> AsyncIterator[Page]:
     """A fresh browser profile on the page; with `trouble` failed requests are no complaint."""
     context = await browser.new_context(**{"locale": "en-GB", **options})
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(30_000)
     complaints: list[str] = []
     page = await context.new_page()
     page.on("console", lambda message: complaints.append(f"{message.type}: {message.text}"))

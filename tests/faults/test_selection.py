@@ -18,7 +18,8 @@ from tests.faults.rows.kill_points import kill_points
 from tests.faults.rows.points import POINTS
 from tests.faults.rows.zombies import zombies
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+# A row starts its servers many times, and on a busy machine one start can take a minute.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 # What other journeys kill at as well, or what differs from another point only by a moment.
 ONLY_IN_CHAOS = (

@@ -10,7 +10,8 @@ from tests.faults.rows.deadly import innocent, kill_one_by_one
 from tests.faults.rows.plugins import plan_of
 from tests.faults.test_selection import kept
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+# A row starts its servers many times, and on a busy machine one start can take a minute.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 TWINS = ("hostile:twin", "stubborn:twin")
 """What ends the process is tried in tests/journeys/test_deadly_plugins.py."""

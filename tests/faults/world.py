@@ -19,9 +19,9 @@ from tests.faults.plan import TOKENS, Peers, Plan, config_of, describe
 from tests.faults.proxy import Proxy, proxying
 from tests.faults.warm import Warm
 from tests.faults.watch import Watch
-from tests.journeys.program import free_port
 from tests.peers.log import Log
 from tests.peers.process import Remote, running, started
+from tests.ports import free_port
 
 
 @dataclass(slots=True)

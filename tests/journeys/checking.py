@@ -8,9 +8,10 @@ from typing import Any
 
 import aiohttp
 
-from tests.journeys.program import Program, free_port
+from tests.journeys.program import Program
 from tests.peers.slack import APP_TOKEN, BOT_TOKEN, SIGNING_SECRET, SlackPeer
 from tests.peers.wechat import AES_KEY, APP_ID, SECRET, TOKEN, WeChatPeer
+from tests.ports import free_port
 
 Json = dict[str, Any]
 SECRETS = (BOT_TOKEN, APP_TOKEN, SIGNING_SECRET, SECRET, AES_KEY)

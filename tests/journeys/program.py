@@ -3,24 +3,21 @@
 import asyncio
 import json
 import os
-import random
 import re
 import signal
-import socket
 import sys
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 from tests.peers.model import ModelPeer
 from tests.peers.telegram import TelegramPeer
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 START = 30.0
 SECRET = "webhook-secret"
-OURS = (10_000, 30_000)
-"""Ports below those that a system hands out by itself (Linux from 32768, macOS from 49152)."""
 
 
 class Program:
@@ -155,18 +152,6 @@ async def running(folder: Path, config: Mapping[str, Any]) -> AsyncGenerator[Pro
 async def a_moment() -> None:
     """Between two looks at what another process does and cannot tell us; bound the loop."""
     await asyncio.sleep(0.02)
-
-
-def free_port() -> int:
-    """A port that was free a moment ago: a webhook's address must be known before the start.
-
-    The system gives none of these to whoever asks it for any: nobody takes it in between.
-    """
-    while True:
-        port = random.randrange(*OURS)
-        with socket.socket() as probe, suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
 
 
 def telegram_config(

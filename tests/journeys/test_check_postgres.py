@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 
 from tests.journeys.checking import check
-from tests.journeys.program import Program, free_port
+from tests.journeys.program import Program
 from tests.peers.model import ModelPeer
 from tests.peers.model_answers import echo
 from tests.pgbouncer import Pooler
+from tests.ports import free_port
 
 pytestmark = [pytest.mark.slow, pytest.mark.postgres]
 

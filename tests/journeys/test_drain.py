@@ -90,7 +90,7 @@ async def test_a_turn_that_is_longer_than_the_grace_time_is_resumed_by_the_next_
         await telegram.wait_for(lambda: any("one" in text for text in telegram.texts(GROUP)), 30.0)
         assert await program.stop() == 0
         assert said(program, "drain.left")["lanes"] == 1
-        assert model.asked[0].closed_at is not None
+        await model.wait_for(lambda: model.asked[0].closed_at is not None, 30.0)
         assert telegram.texts(GROUP) != [LONG]
         await program.start()
         await telegram.wait_for(lambda: LONG in telegram.texts(GROUP), 30.0)

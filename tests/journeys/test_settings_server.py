@@ -9,10 +9,11 @@ import aiohttp
 import pytest
 
 from tests.journeys.inside import inside
-from tests.journeys.program import Program, free_port, running
+from tests.journeys.program import Program, running
 from tests.peers.model import ModelPeer
 from tests.peers.model_answers import Answer, by_words, echo
 from tests.peers.telegram import TelegramPeer
+from tests.ports import free_port
 
 TOKEN = "a-token-of-the-operators"
 FORWARDED = {"X-Forwarded-For": "203.0.113.7", "Authorization": f"Bearer {TOKEN}"}

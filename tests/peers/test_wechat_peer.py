@@ -166,6 +166,7 @@ async def test_events_carry_no_message_id_and_expect_nothing(peer: WeChatPeer) -
         assert server.messages[0].scene_id == "7"
 
 
+@pytest.mark.slow
 async def test_who_does_not_answer_in_time_is_asked_three_times_then_the_person_is_told() -> None:
     never = asyncio.Event()
 
@@ -173,7 +174,7 @@ async def test_who_does_not_answer_in_time_is_asked_three_times_then_the_person_
         await never.wait()
         return ""
 
-    async with WeChatPeer(patience=0.05) as peer, answered_by(peer, silent) as server:
+    async with WeChatPeer(patience=0.5) as peer, answered_by(peer, silent) as server:
         done = await peer.say(ANN, "hello?")
         assert done.statuses == [0, 0, 0]
         assert done.failed
@@ -185,6 +186,7 @@ async def test_who_does_not_answer_in_time_is_asked_three_times_then_the_person_
         assert len({query["nonce"] for query in server.queries[3:]}) == 1
 
 
+@pytest.mark.slow
 async def test_an_answer_to_a_later_try_is_shown_and_one_to_a_closed_call_is_not() -> None:
     tries = 0
 
@@ -195,7 +197,7 @@ async def test_an_answer_to_a_later_try_is_shown_and_one_to_a_closed_call_is_not
             await asyncio.Event().wait()
         return "at last"
 
-    async with WeChatPeer(patience=0.1) as peer, answered_by(peer, third):
+    async with WeChatPeer(patience=0.5) as peer, answered_by(peer, third):
         done = await peer.say(ANN, "hello?")
         assert (done.statuses, done.said) == ([0, 0, 200], "at last")
 

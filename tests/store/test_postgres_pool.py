@@ -129,7 +129,8 @@ async def test_a_statement_that_takes_too_long_is_given_up(url: str) -> None:
 
 
 async def test_who_waits_for_a_connection_too_long_is_told(url: str) -> None:
-    async with pool_of(url, most=1, patience=0.2) as pool:
+    async with pool_of(url, most=1) as pool:
+        pool._patience = 0.2  # not before the connection is made, which may take longer
         async with pool.transaction():
             with pytest.raises(Transient, match="busy"):
                 await pool.fetch(ONE, {})

@@ -43,8 +43,9 @@ async def test_a_message_is_acknowledged_once_it_is_stored() -> None:
         assert ack == {"envelope_id": ack["envelope_id"]}
 
 
+@pytest.mark.slow
 async def test_what_could_not_be_stored_comes_again() -> None:
-    async with sockets(peer={"redelivery": Redelivery(patience=0.1)}) as made:
+    async with sockets(peer={"redelivery": Redelivery(patience=0.5)}) as made:
         made.desk.shut = 2
         made.peer.say("hello")
         await made.peer.wait_for(lambda: made.peer.log.of("acknowledged"))

@@ -31,12 +31,13 @@ from tests.peers.telegram import TelegramPeer
 from tests.peers.telegram_rules import Flood
 
 BEGIN = datetime(2026, 1, 5, tzinfo=UTC)
+SPEED = 40.0
 
 
 class FastClock:
     """Seconds that pass many times as fast, so that limits can be tried out on a real wire."""
 
-    def __init__(self, speed: float = 40.0) -> None:
+    def __init__(self, speed: float = SPEED) -> None:
         self._speed = speed
         self._begin = time.monotonic()
 
@@ -211,10 +212,14 @@ def settings(peer: TelegramPeer, **changes: Any) -> Settings:
 
 @asynccontextmanager
 async def line(
-    *, flood: Flood | None = None, username: str = "parley_test_bot", **changes: Any
+    *,
+    flood: Flood | None = None,
+    username: str = "parley_test_bot",
+    speed: float = SPEED,
+    **changes: Any,
 ) -> AsyncIterator[Line]:
     """An adapter that speaks; it listens to nothing yet."""
-    clock = FastClock()
+    clock = FastClock(speed)
     wanted = ("public_url", "max_size", "sure")
     given = {key: changes.pop(key) for key in wanted if key in changes}
     async with (

@@ -12,9 +12,10 @@ from tests.peers.wechat import ANN, BEN
 pytestmark = pytest.mark.slow
 
 
-SLOW = 8.0
-"""Seconds: later than the first call is open, sooner than the third closes."""
-SLOWER = 30.0
+SLOW = 7.0
+"""Seconds: in the middle of the second call, which is open from 5 to 9."""
+SLOWER = 25.0
+"""Seconds: long after the third call has closed, at 14."""
 
 
 async def sent(made: Line, count: int, openid: str = ANN) -> list[str]:
@@ -128,7 +129,7 @@ async def test_a_long_answer_is_one_reply_and_messages_in_order() -> None:
 
 async def test_people_do_not_wait_for_each_other() -> None:
     async with line() as made:
-        made.desk.will_say("slow", after=4)
+        made.desk.will_say("slow", after=2)
         slow = asyncio.ensure_future(made.peer.say(ANN, "one"))
         await made.desk.has(1)
         assert (await made.peer.say(BEN, "two")).said == "re: two"
@@ -172,7 +173,7 @@ async def test_while_it_cannot_be_stored_it_is_tried_as_long_as_the_call_is_open
 async def test_a_call_that_was_cut_uses_up_no_piece() -> None:
     async with line() as made:
         made.desk.will_say("for somebody who listens", after=3)
-        made.peer.courier.patience = 0.05
+        made.peer.courier.patience = 0.3
         event = made.peer.text(ANN, "hello?")
         made.peer.people.did(ANN, "message")
         assert (await made.post(made.peer.courier.signed(event.xml))).status == 0

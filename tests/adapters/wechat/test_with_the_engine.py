@@ -26,6 +26,8 @@ pytestmark = pytest.mark.slow
 
 
 PLACE = Placement("default", "wechat", "customers")
+SLOW = 7.0
+"""Seconds: in the middle of the second call, which is open from 5 to 9."""
 UNSENT = (OutboxState.QUEUED, OutboxState.SENDING, OutboxState.HELD, OutboxState.DEAD)
 
 
@@ -131,7 +133,7 @@ async def test_an_answer_in_time_is_the_reply() -> None:
 
 async def test_a_slow_answer_is_a_message() -> None:
     async with spoken() as house:
-        house.will_say("after some thought", after=8)
+        house.will_say("after some thought", after=SLOW)
         done = await house.line.peer.say(ANN, "hm?")
         assert (done.said, done.statuses) == (None, [200])
         await house.rests()
@@ -153,7 +155,7 @@ async def test_a_long_answer_is_one_reply_and_messages_in_order() -> None:
 
 async def test_without_permission_a_later_call_takes_it() -> None:
     async with spoken(may_send=False) as house:
-        house.will_say("just in time", after=8)
+        house.will_say("just in time", after=SLOW)
         done = await house.line.peer.say(ANN, "hm?")
         assert (done.statuses, done.said) == ([0, 200], "just in time")
         await house.rests()
@@ -181,7 +183,7 @@ async def test_what_was_held_goes_back_until_a_later_call_can_take_both() -> Non
         house.will_say("the first", after=25)
         await house.line.peer.say(ANN, "one")
         await house.rests("held")
-        house.will_say("the second", after=8)
+        house.will_say("the second", after=SLOW)
         done = await house.line.peer.say(ANN, "two")
         assert (done.statuses, done.said) == ([0, 200], "the first\n\nthe second")
         await house.rests()
@@ -190,7 +192,7 @@ async def test_what_was_held_goes_back_until_a_later_call_can_take_both() -> Non
 async def test_when_the_five_are_used_up_the_rest_waits_for_the_next_message() -> None:
     async with spoken() as house:
         peer = house.line.peer
-        house.will_say("too late for its call", after=8)
+        house.will_say("too late for its call", after=12)
         await peer.say(ANN, "hello")
         for number in range(5):
             await house.line.adapter.send(house.line.out(str(number)))
@@ -209,7 +211,7 @@ async def test_the_second_call_may_reach_another_node_and_the_first_may_die() ->
         second = engine_of(other, house.model, house.rows, "two:2")
         switch_two.to = second.intake(PLACE)
         house.line.peer.aim(house.line.url, other.url)
-        house.will_say("from wherever", after=8)
+        house.will_say("from wherever", after=SLOW)
         async with running(second):
             done = await house.line.peer.say(ANN, "hm?")
             assert (done.statuses, done.said) == ([0, 200], "from wherever")
