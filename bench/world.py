@@ -9,10 +9,11 @@ from typing import Any, Protocol
 from bench import slack, telegram, web, wechat
 from bench.plan import SPREAD, Case, Platform, Shape
 from bench.talk import Talk
-from tests.journeys.program import Program, free_port
+from tests.journeys.program import Program
 from tests.peers.model_answers import words
 from tests.peers.process import Remote
 from tests.peers.process import running as running_peer
+from tests.ports import free_port
 
 
 class People(Protocol):

@@ -17,8 +17,9 @@ from bench.readings import cpu_seconds, resident_mb
 from bench.telegram import Screens
 from bench.world import port_of
 from tests import postgres
-from tests.journeys.program import Program, free_port
+from tests.journeys.program import Program
 from tests.peers.process import Remote
+from tests.ports import free_port
 
 SECRET = "the same on every node of this house"
 
