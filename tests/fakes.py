@@ -16,6 +16,10 @@ async def until(condition: Callable[[], object], seconds: float = 5.0) -> None:
             await asyncio.sleep(0)
 
 
+async def at_once() -> None:
+    """Instead of a wait, where there is nothing to wait for."""
+
+
 class FakeClock:
     """Time that moves only when a test moves it; sleepers wake in order."""
 

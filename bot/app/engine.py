@@ -107,6 +107,10 @@ def build_engine(
         observer=observer,
         expires=rules.expires,
     )
+
+    async def certain() -> None:
+        await runner.certain()
+
     parts = Parts(
         inbox=store,
         lanes=store,
@@ -128,10 +132,14 @@ def build_engine(
         interrupts=rules.interrupts,
         draining=lambda: runner.draining,
         sure=lambda: runner.sure,
+        certain=certain,
         http=http,
         quarantine=Quarantine(clock),
     )
-    delivering = Delivering(store, adapters, clock, observer, rules.ambiguous, rules.locale)
+    delivering = Delivering(
+        *(store, adapters, clock, observer, rules.ambiguous, rules.locale),
+        certain=certain,
+    )
 
     def make(claim: Claim) -> Lane:
         return Lane(parts, delivering, claim)

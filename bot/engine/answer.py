@@ -233,6 +233,7 @@ class Answering:
             observer=parts.observer,
             context=self._context(),
             facts=facts,
+            certain=parts.certain,
         )
         return Thinking(run, watched=self._watched, show=self._show, steps=head.steps)
 

@@ -103,6 +103,7 @@ class Asking:
 
     async def _ask(self, n: int, messages: Sequence[Message]) -> Reply:
         run = self._run
+        await run.certain()
         request = Request(
             messages=(*self._request, *messages),
             facts=replace(run.facts, step=n, rung=self._rung),

@@ -97,6 +97,7 @@ class Calling:
             return await self._record(n, context.key, call, ended)
         if effect is not Effect.READ or approved:
             await self._note(Step(n, StepKind.TOOL, context.key, None), durable=True)
+        await self._run.certain()
         running = asyncio.ensure_future(self._carry_out(n, call, context, approved=approved))
         try:
             return await asyncio.shield(running)

@@ -1,6 +1,6 @@
 """What all deliveries of this server share: the doors, the rules, what is known of its sends."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -34,6 +34,8 @@ class Delivering:
     ambiguous: AmbiguousPolicy
     locale: str
     marks: Marks = field(default_factory=Marks)
+    certain: Callable[[], Awaitable[None]] = field(kw_only=True)
+    """Waits until nobody else can hold our lanes."""
 
     def said(self, row: OutboxRow, name: str) -> Outbound:
         """A piece as it leaves now; with a mark where it may be on the screen already."""

@@ -154,6 +154,8 @@ class Delivery:
             except Gone:
                 self.stale = True
                 return
+        # Whoever was frozen up to here may find that another node has sent it.
+        await shared.certain()
         shared.marks.touches(row)
         started = shared.clock.monotonic()
         sent = await self._try(row, held=held)

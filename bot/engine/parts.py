@@ -1,6 +1,6 @@
 """What every lane of this server shares, handed over once."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -54,6 +54,8 @@ class Parts:
     """True once this server is about to stop: what runs may end, nothing new begins."""
     sure: Callable[[], bool]
     """False once others may hold our lanes: what no fence guards looks here first."""
+    certain: Callable[[], Awaitable[None]]
+    """Waits for that: before anything that cannot be taken back, a send, a call."""
     http: "Callable[[], ClientSession]"
     quarantine: Quarantine
 

@@ -41,6 +41,7 @@ class Renewing:
         self._granted = 0.0
         self._sure_until = 0.0
         self._away, self._awake = False, True
+        self._bell = asyncio.Event()
 
     @property
     def sure(self) -> bool:
@@ -57,6 +58,13 @@ class Renewing:
         self._granted = asked
         self._sure_until = asked + 2 * self._third
         self._away, self._awake = False, True
+        self._bell.set()
+
+    async def certain(self) -> None:
+        """Wait until we are sure; whose lanes are lost is cancelled meanwhile."""
+        while not self.sure:
+            self._bell.clear()
+            await self._bell.wait()
 
     async def keep(self, node: Node) -> None:
         """Renew until that is refused, or may come too late: what runs has to end then."""

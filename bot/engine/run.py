@@ -1,5 +1,6 @@
 """One run of a turn: what those who think, ask and call for it share."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from bot.domain.conversation import Turn
@@ -25,6 +26,8 @@ class Run:
     observer: Observer
     context: ToolContext
     facts: Facts
+    certain: Callable[[], Awaitable[None]]
+    """Waits until nobody else can hold the lane."""
 
     @property
     def locale(self) -> str:

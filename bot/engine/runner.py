@@ -94,6 +94,13 @@ class Runner:
         """
         return self._renewing.sure
 
+    async def certain(self) -> None:
+        """Wait until nobody else can hold our lanes: before anything that cannot be taken back.
+
+        What stood still and is not ours any more is cancelled here, and not done late.
+        """
+        await self._renewing.certain()
+
     @property
     def _room(self) -> int:
         """Lanes that a claim may take."""

@@ -13,7 +13,7 @@ from bot.engine.looking import LOOKS
 from bot.engine.outbox import AmbiguousPolicy, Delivering, Delivery
 from tests.engine.house import ListPlatform
 from tests.engine.test_outbox import CLAIM, CONVERSATION, PLACE, Written, piece
-from tests.fakes import EPOCH, FakeClock, RecordingObserver, until
+from tests.fakes import EPOCH, FakeClock, RecordingObserver, at_once, until
 
 
 class ReadablePlatform(ListPlatform):
@@ -60,6 +60,7 @@ class Desk:
             self.observer,
             AmbiguousPolicy.REPEAT,
             "en",
+            certain=at_once,
         )
         rows = (piece(0, state=OutboxState.SENDING), piece(1))
         self.delivery = Delivery(shared, CLAIM, CONVERSATION, rows)

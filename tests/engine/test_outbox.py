@@ -12,7 +12,7 @@ from bot.domain.conversation import Conversation, ConversationId
 from bot.domain.records import Claim, Node, OutboxRow, OutboxState
 from bot.engine.outbox import NEVER, AmbiguousPolicy, Delivering, Delivery
 from tests.engine.house import ListPlatform
-from tests.fakes import EPOCH, FakeClock, RecordingObserver
+from tests.fakes import EPOCH, FakeClock, RecordingObserver, at_once
 
 PLACE = Address("list", "me", "room")
 CLAIM = Claim(ConversationId(1), Node("n", 1), 1)
@@ -59,7 +59,8 @@ class Counter:
         self.observer = RecordingObserver()
         self.written = Written()
         shared = Delivering(
-            self.written, {"list": self.platform}, self.clock, self.observer, policy, "en"
+            *(self.written, {"list": self.platform}, self.clock, self.observer, policy, "en"),
+            certain=at_once,
         )
         until = None if parked is None else EPOCH + timedelta(seconds=parked)
         self.delivery = Delivery(shared, CLAIM, CONVERSATION, rows, parked_until=until)

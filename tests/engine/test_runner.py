@@ -1,15 +1,17 @@
 """A node keeps its lease, goes on under a new epoch when it has lost it, and yields its name."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from typing import Any
 
 import pytest
 
 from bot import Outbound, ToolContext, Transient, tool
+from bot.domain.model import Delta, Request
 from bot.domain.records import Claim, Node, OutboxState
 from bot.engine.runner import LeaseLost
 from bot.store.memory import MemoryStore
-from tests.engine.house import Gate, House, ScriptedModel, calls, says
+from tests.engine.house import Gate, House, Script, ScriptedModel, calls, says
 from tests.fakes import FakeClock, until
 
 LEASE = 15.0
@@ -194,6 +196,69 @@ async def test_turns_end_before_the_lease_does_however_late_a_renewal_begins_to_
         clock.advance(0.2)
         await gate.closed.wait()
         assert clock.monotonic() < LEASE
+
+
+class LateStore(MemoryStore):
+    """One of its answers comes late: what it did, it did in time."""
+
+    def __init__(self, clock: FakeClock, late: str) -> None:
+        super().__init__(clock)
+        self.done, self.tell = asyncio.Event(), asyncio.Event()
+        self._late = late
+
+    async def window(self, *args: Any, **more: Any) -> Any:
+        return await self._told("window", await super().window(*args, **more))
+
+    async def finish(self, *args: Any, **more: Any) -> Any:
+        return await self._told("finish", await super().finish(*args, **more))
+
+    async def step(self, *args: Any, **more: Any) -> Any:
+        await super().step(*args, **more)
+        return await self._told("step", None)
+
+    async def _told(self, what: str, answer: Any) -> Any:
+        if what == self._late and not self.tell.is_set():
+            self.done.set()
+            await self.tell.wait()
+        return answer
+
+
+@pytest.mark.parametrize("late", ["window", "step", "finish"])
+async def test_who_wakes_up_behind_his_lease_asks_calls_and_sends_nothing_any_more(
+    late: str,
+) -> None:
+    clock = FakeClock()
+    store = LateStore(clock, late)
+    sure: list[bool] = []
+
+    @tool(effect="idempotent")
+    async def note(ctx: ToolContext) -> str:
+        """Note it."""
+        sure.append(house.engine.runner.sure)
+        return "noted"
+
+    async def wire(piece: Outbound) -> None:
+        sure.append(house.engine.runner.sure)
+
+    def asked(script: Script) -> Script:
+        def told(request: Request) -> AsyncGenerator[Delta, None]:
+            sure.append(house.engine.runner.sure)
+            return script(request)
+
+        return told
+
+    scripts = [calls(("note", "{}"))] * (late == "step") + [says("done")] * 2
+    model = ScriptedModel(*map(asked, scripts))
+    house = House(model, clock=clock, store=store, tools=[note])
+    house.platform.before_send = wire
+    async with house.open():
+        await house.say("hello")
+        await store.done.wait()
+        clock.advance(LEASE + 5)
+        store.tell.set()
+        assert "done" in (await house.has_sent(1))[0]
+        assert sure
+        assert all(sure)
 
 
 @pytest.mark.slow  # turns that do not stop are waited for five seconds
