@@ -315,7 +315,7 @@ def test_an_unknown_state_is_told_with_those_there_are(run: Run) -> None:
     assert code == 1
     assert err == (
         "parley: --state lost: there is no such state; "
-        "write one of queued, sending, held, dead, expired, ambiguous\n"
+        "write one of queued, sending, held, dead, expired, ambiguous, repeated\n"
     )
 
 

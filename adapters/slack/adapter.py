@@ -79,6 +79,7 @@ class SlackAdapter:
 
     async def send(self, piece: Outbound) -> Sent:
         address, rendered = piece.address, render(piece.text, piece.choices)
+        self._context.must_be_sure()
         try:
             if is_private(address):
                 return await self._whisper(address, rendered, piece.key)

@@ -79,6 +79,8 @@ class EditedDraft:
 
     async def _put(self, rendered: Rendered) -> None:
         await self._client.pace.final(self._channel, self._ts)
+        if not self._sure():
+            raise Transient("another node may have finished this answer")
         await self._client.update(self._channel, self._ts, rendered)
 
     async def _replace(self, piece: Outbound) -> Sent:

@@ -77,6 +77,7 @@ class TelegramAdapter:
         buttons = keyboard(piece.choices)
         rendered = render(piece.text)
         await self._client.pace.final(chat)
+        self._context.must_be_sure()
         for part in piece.attachments:
             if isinstance(part, Image | Audio | File):
                 message = await self._client.send_media(

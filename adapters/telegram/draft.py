@@ -129,6 +129,8 @@ class EditedDraft:
             return await self._replace(piece)
         rendered = render(piece.text)
         await self._client.pace.final(self._chat)
+        if not self._sure():
+            raise Transient("another node may have finished this answer")
         try:
             await self._client.edit_text(
                 self._chat, self._message, rendered, buttons=keyboard(piece.choices)

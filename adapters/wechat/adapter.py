@@ -117,6 +117,7 @@ class WeChatAdapter:
             raise Held("nothing more may be sent until the person writes")
         if pause := self._windows.pause(openid):
             await self._context.clock.sleep(pause)
+        self._context.must_be_sure()
         self._windows.spend(openid)
         try:
             await self._client.send(openid, message(piece))

@@ -10,6 +10,7 @@ from bot.domain.address import Address
 from bot.domain.conversation import TurnId
 from bot.domain.message import Outbound, Part, Sent
 from bot.domain.patience import Patience
+from bot.errors import Transient
 from bot.ports.clock import Clock
 from bot.ports.nodes import WaitingListeners
 from bot.ports.observer import Observer
@@ -283,3 +284,12 @@ class AdapterContext:
     """The other nodes; None where this server is the only one."""
     sure: Callable[[], bool] = lambda: True
     """False once another node may have our turns: asked right before a draft is edited."""
+
+    def must_be_sure(self) -> None:
+        """Right before what cannot be taken back: a process may be frozen behind any wait.
+
+        Raises:
+            Transient: another node may have our turns, and have said this.
+        """
+        if not self.sure():
+            raise Transient("another node may have said this by now")

@@ -110,13 +110,17 @@ def settings(peer: SlackPeer, **changes: Any) -> Settings:
     return Settings.model_validate({**values, **changes})
 
 
+GIVEN = ("public_url", "max_size", "sure")
+"""What the composition root gives, and a test may change."""
+
+
 @asynccontextmanager
 async def line(
     *, peer: dict[str, Any] | None = None, clock: Any = None, **changes: Any
 ) -> AsyncIterator[Line]:
     """An adapter that speaks; it listens to nothing yet. `peer` changes the stand-in."""
     clock = clock or FastClock()
-    given = {key: changes.pop(key) for key in ("public_url", "max_size") if key in changes}
+    given = {key: changes.pop(key) for key in GIVEN if key in changes}
     world: dict[str, Any] = {
         "log": Log(now=lambda: int(clock.monotonic() * 1_000_000)),
         "now": lambda: clock.now().timestamp(),

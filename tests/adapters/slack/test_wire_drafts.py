@@ -208,3 +208,16 @@ async def test_nothing_grows_where_it_is_switched_off() -> None:
         assert not made.adapter.watched(made.address(DIRECT))
     async with line() as made:
         assert made.adapter.watched(made.address(DIRECT))
+
+
+async def test_an_answer_that_waited_is_not_said_by_a_node_that_lost_its_lease() -> None:
+    sure = [True]
+    async with line(sure=lambda: sure[0]) as made:
+        draft = await opened(made)
+        await draft.show("so far")
+        sure[0] = False
+        with pytest.raises(Transient):
+            await draft.finish(made.out(DIRECT, "the whole"))
+        with pytest.raises(Transient):
+            await made.adapter.send(made.out(DIRECT, "another"))
+        assert made.peer.texts(DIRECT) == ["so far"]

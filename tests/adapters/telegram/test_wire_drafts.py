@@ -325,3 +325,20 @@ async def test_an_edit_that_waited_for_its_pace_is_not_made_by_a_node_that_lost_
         with pytest.raises(Transient):
             await draft.show("stale")
         assert made.peer.texts(PERSON) == ["so far"]
+
+
+@pytest.mark.parametrize(("stream", "chat"), [("draft", PERSON), ("edit", PERSON), ("edit", GROUP)])
+async def test_an_answer_that_waited_is_not_said_by_a_node_that_lost_its_lease(
+    stream: str, chat: Json
+) -> None:
+    sure = [True]
+    async with line(stream=stream, sure=lambda: sure[0]) as made:
+        draft = await opened(made, chat)
+        await draft.show("so far")
+        shown = made.peer.texts(chat)
+        sure[0] = False
+        with pytest.raises(Transient):
+            await draft.finish(made.out(chat, "the whole"))
+        with pytest.raises(Transient):
+            await made.adapter.send(made.out(chat, "another"))
+        assert made.peer.texts(chat) == shown

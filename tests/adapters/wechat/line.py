@@ -163,7 +163,8 @@ async def line(
         account if beside is None else nullcontext(beside.peer) as peer,
         aiohttp.ClientSession() as http,
     ):
-        given = context(http, clock, observer, transcript=pages, public_url=public_url)
+        sure = changes.pop("sure", lambda: True)
+        given = context(http, clock, observer, transcript=pages, public_url=public_url, sure=sure)
         wanted = {"base_url": peer.url, "reply_within": REPLY_WITHIN} | changes
         adapter = build(settings(**wanted), given)
         assert isinstance(adapter, WeChatAdapter)

@@ -28,6 +28,18 @@ from tests.peers.wechat_rules import WORDS, errcode
 SEND = "message/custom/send"
 
 
+async def test_a_node_that_lost_its_lease_sends_nothing_and_counts_nothing() -> None:
+    sure = [False]
+    async with line(sure=lambda: sure[0]) as made:
+        await made.peer.say(ANN, "hello")
+        with pytest.raises(Transient):
+            await made.adapter.send(made.out("late"))
+        assert made.peer.calls(SEND) == []
+        sure[0] = True
+        for number in range(5):
+            await made.adapter.send(made.out(str(number)))
+
+
 async def test_five_messages_and_no_sixth_until_the_person_writes() -> None:
     async with line() as made:
         await made.peer.say(ANN, "hello")
