@@ -168,7 +168,11 @@ class SlackAdapter:
 
     def _edited(self, channel: str, ts: str) -> Draft:
         return EditedDraft(
-            channel, ts, client=self._client, send=self.send, sure=self._context.sure
+            channel,
+            ts,
+            client=self._client,
+            send=self.send,
+            must_be_sure=self._context.must_be_sure,
         )
 
     # -- opening, closing, health ------------------------------------------------------------

@@ -27,13 +27,13 @@ class EditedDraft:
     """A message of ours in a channel or a direct chat."""
 
     def __init__(
-        self, channel: str, ts: str, *, client: Client, send: Send, sure: Callable[[], bool]
+        self, channel: str, ts: str, *, client: Client, send: Send, must_be_sure: Callable[[], None]
     ) -> None:
         self._channel = channel
         self._ts = ts
         self._client = client
         self._send = send
-        self._sure = sure
+        self._must_be_sure = must_be_sure
         self._flight = Flight()
         self._shown: Rendered | None = None
         self._said = ""
@@ -49,8 +49,7 @@ class EditedDraft:
         if not said.strip() or shown == self._shown:
             return
         await self._client.pace.edit(self._channel, self._ts)
-        if not self._sure():
-            raise Transient("another node may have finished this answer")
+        self._must_be_sure()
         await self._flight.carry(self._client.update(self._channel, self._ts, shown))
         self._shown, self._said = shown, said
 
@@ -79,8 +78,7 @@ class EditedDraft:
 
     async def _put(self, rendered: Rendered) -> None:
         await self._client.pace.final(self._channel, self._ts)
-        if not self._sure():
-            raise Transient("another node may have finished this answer")
+        self._must_be_sure()
         await self._client.update(self._channel, self._ts, rendered)
 
     async def _replace(self, piece: Outbound) -> Sent:

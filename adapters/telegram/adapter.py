@@ -123,7 +123,11 @@ class TelegramAdapter:
 
     def _edited(self, chat: int, message: int) -> Draft:
         return EditedDraft(
-            chat, message, client=self._client, send=self.send, sure=self._context.sure
+            chat,
+            message,
+            client=self._client,
+            send=self.send,
+            must_be_sure=self._context.must_be_sure,
         )
 
     def _faded(self, chat: int, thread: int | None, turn: TurnId) -> Draft:

@@ -98,13 +98,19 @@ class EditedDraft:
     """A message that is edited until it says the whole answer."""
 
     def __init__(
-        self, chat: int, message: int, *, client: Client, send: Send, sure: Callable[[], bool]
+        self,
+        chat: int,
+        message: int,
+        *,
+        client: Client,
+        send: Send,
+        must_be_sure: Callable[[], None],
     ) -> None:
         self._chat = chat
         self._message = message
         self._client = client
         self._send = send
-        self._sure = sure
+        self._must_be_sure = must_be_sure
         self._flight = Flight()
         self._shown: Rendered | None = None
 
@@ -118,8 +124,7 @@ class EditedDraft:
         if not shown.text or shown == self._shown:
             return
         await self._client.pace.edit(self._chat)
-        if not self._sure():
-            raise Transient("another node may have finished this answer")
+        self._must_be_sure()
         await self._flight.carry(self._client.edit_text(self._chat, self._message, shown))
         self._shown = shown
 
@@ -129,8 +134,7 @@ class EditedDraft:
             return await self._replace(piece)
         rendered = render(piece.text)
         await self._client.pace.final(self._chat)
-        if not self._sure():
-            raise Transient("another node may have finished this answer")
+        self._must_be_sure()
         try:
             await self._client.edit_text(
                 self._chat, self._message, rendered, buttons=keyboard(piece.choices)
