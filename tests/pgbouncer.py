@@ -1,6 +1,6 @@
 """A PgBouncer of a test run's own in transaction mode, where the machine has the program.
 
-Run as a script it keeps one: the pooler ends when the script's input does, however its writer died.
+Run as a program it keeps one: the pooler ends when its input does, however its writer died.
 """
 
 import os
@@ -12,12 +12,15 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from socket import create_connection, socket
+from socket import create_connection
 from urllib.parse import urlsplit
 
+from tests.ports import free_port
+
+ROOT = Path(__file__).parents[1]
 PLACES = ("/usr/sbin", "/usr/local/sbin")
 """Where packages put it; the path of an ordinary user does not lead there."""
 
@@ -67,11 +70,10 @@ def running(server_port: int) -> Iterator[Pooler]:
     """In front of the server at this port of loopback, until the block ends."""
     program = find()
     assert program is not None, "mark the test with pytest.mark.pgbouncer"
-    with closing(socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
+    port = free_port()
     keeper = subprocess.Popen(
-        [sys.executable, "-I", __file__, program, str(port), str(server_port)],
+        [sys.executable, "-m", "tests.pgbouncer", program, str(port), str(server_port)],
+        cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

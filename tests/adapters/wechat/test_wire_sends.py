@@ -269,19 +269,19 @@ def test_an_errcode_says_what_to_do_next(code: int, kind: type[Exception]) -> No
 
 
 @pytest.mark.parametrize(
-    ("fault", "kind"),
+    ("fault", "kind", "timeout"),
     [
-        (page(502), Ambiguous),
-        (page(503), Transient),
-        (garbage(effect=True), Ambiguous),
-        (cut(effect=True), Ambiguous),
-        (hang(effect=True), Ambiguous),
+        (page(502), Ambiguous, "10s"),
+        (page(503), Transient, "10s"),
+        (garbage(effect=True), Ambiguous, "10s"),
+        (cut(effect=True), Ambiguous, "10s"),
+        (hang(effect=True), Ambiguous, "300ms"),
     ],
 )
 async def test_an_answer_that_is_lost_is_ambiguous_and_counts(
-    fault: Fault, kind: type[Exception]
+    fault: Fault, kind: type[Exception], timeout: str
 ) -> None:
-    async with line(timeout="300ms") as made:
+    async with line(timeout=timeout) as made:
         await made.peer.say(ANN, "hello")
         made.peer.faults.plan(fault, method=SEND)
         with pytest.raises(kind):
