@@ -193,6 +193,7 @@ async def work(database: str, name: str) -> dict[str, Any]:
         lease=LEASE,
         limits=Limits(max_age=timedelta(hours=1), lane_limit=100),
         expires=timedelta(hours=1),
+        hold=timedelta(days=7),
         ambiguous=AmbiguousPolicy.REPEAT,
         locale="en",
         interrupts=False,

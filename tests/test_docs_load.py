@@ -41,7 +41,7 @@ def test_the_sizes_of_the_page_are_those_of_a_run() -> None:
         f"each for {sizes.lanes:,} conversations",
     ):
         assert said in LOAD
-    assert (sizes.cut_off, sizes.kills) == (20, 5)
+    assert (sizes.cut_off, sizes.kills, sizes.lease) == (20, 5, 15.0)
 
 
 def test_what_the_issue_asks_for_has_its_row() -> None:
@@ -52,6 +52,11 @@ def test_what_the_issue_asks_for_has_its_row() -> None:
     assert names >= {f"{kind} {house}" for kind in ("idle", "soak", "whole") for house in houses}
     assert names >= {"alone postgres-1", "alone postgres-2", "flight sqlite 500"}
     assert names >= {"flight postgres-1 1000", *(f"takeover postgres-2 {n}s" for n in LEASES)}
+    away = ("frozen", "cut off")
+    assert names >= {f"takeover postgres-3 {how}" for how in away}
+    events = ("killed", "frozen", "told to stop")
+    assert names >= {f"takeover postgres-2 listener {event}" for event in events}
+    assert names >= {"restart sqlite", "idle postgres-1 pooler"}
     assert (len(HOUSES), FLIGHT[Database.SQLITE]) == (3, 500)
 
 
@@ -109,12 +114,21 @@ def test_a_message_is_found_by_its_number_wherever_the_log_is_cut() -> None:
     for byte in asked:
         watch.model(bytes([byte]))
     assert (watch.first_asked, watch.open) == ({1234567: 70}, 1)
+    again = asked.replace(b'"body":{', b'"body":{"model":"node2",')
+    watch.model(again.replace(b'"mono":70', b'"mono":80'))
+    assert (watch.last_asked, watch.asked_by) == ({1234567: 80}, {1234567: "node2"})
+    watch.model(b'{"number":2,"kind":"outcome","mono":85,"wall":1,"call":2,"method":"chat"}\n')
     watch.model(b'{"number":2,"kind":"outcome","mono":90,"wall":1,"call":1,"method":"chat"}\n')
     shown = (
         b'{"number":1,"kind":"shown","mono":99,"wall":1,"chat":7,"text":"about number 000005"}\n'
     )
     watch.telegram(shown * 2)
-    assert (watch.open, watch.most_open, watch.shown[5], watch.of_chat[7]) == (0, 1, 2, 2)
+    assert (watch.open, watch.most_open, watch.shown[5], watch.of_chat[7]) == (0, 2, 2, 2)
+    watch.telegram(
+        b'{"number":2,"kind":"request","mono":120,"wall":1,"call":4,"method":"getUpdates","body":{}}\n'
+        b'{"number":3,"kind":"outcome","mono":130,"wall":1,"call":4,"method":"getUpdates"}\n'
+    )
+    assert watch.polled == [120]
 
 
 def test_the_configuration_of_several_nodes_loads(tmp_path: Path) -> None:

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import uvloop
 
-from bench.hold import engines, figures, flight, idle, rate, soak, store, takeover
+from bench.hold import engines, figures, flight, idle, rate, restart, soak, store, takeover
 from bench.hold.figures import Figure
 from bench.hold.house import House, house
-from bench.hold.plan import QUICK, Kind, Row, Sizes, rows
+from bench.hold.plan import QUICK, How, Kind, Row, Sizes, rows
 from bench.plan import Database
 from bench.talk import WrongAnswersError
-from tests import postgres
+from tests import pgbouncer, postgres
 
 PAGE = Path(__file__).parents[2] / "docs" / "load.md"
 LIMIT = 1800.0
@@ -27,6 +27,7 @@ MEASURES: dict[Kind, Callable[[House, Row, Sizes], Awaitable[list[Figure]]]] = {
     Kind.ACCEPT: rate.measure,
     Kind.FLIGHT: flight.measure,
     Kind.TAKEOVER: takeover.measure,
+    Kind.RESTART: restart.measure,
     Kind.IDLE: idle.measure,
     Kind.SOAK: soak.measure,
     Kind.ALONE: engines.measure_alone,
@@ -57,6 +58,9 @@ class Run:
                 await self._row(row, Path(folder))
 
     async def _row(self, row: Row, folder: Path) -> None:
+        if row.how is How.POOLER and pgbouncer.find() is None:
+            self.say(figures.absent(row.name, "no pgbouncer on this machine"))
+            return
         try:
             async with asyncio.timeout(LIMIT + self._sizes.soak_minutes * 60), house(folder) as one:
                 found = await MEASURES[row.kind](one, row, self._sizes)

@@ -51,6 +51,11 @@ def failed(row: str, why: BaseException) -> str:
     return f"| {row} | FAILED: {type(why).__name__}: {said[:200]} | | | {MISSED} |"
 
 
+def absent(row: str, why: str) -> str:
+    """A row that cannot be run here."""
+    return f"| {row} | not measured: {why} | | | |"
+
+
 def waits(name: str, micros: Sequence[int], p50: float | None, p99: float | None) -> list[Figure]:
     """The middle and the end of so many times, in milliseconds, with what they may be."""
     return [

@@ -13,11 +13,24 @@ class Kind(StrEnum):
     ACCEPT = "accept"
     FLIGHT = "flight"
     TAKEOVER = "takeover"
+    RESTART = "restart"
     IDLE = "idle"
     SOAK = "soak"
     ALONE = "alone"
     WHOLE = "whole"
     STORE = "store"
+
+
+class How(StrEnum):
+    """In which way, where a kind of row has several."""
+
+    PLAIN = ""
+    FROZEN = "frozen"
+    CUT_OFF = "cut off"
+    LISTENER_KILLED = "listener killed"
+    LISTENER_FROZEN = "listener frozen"
+    LISTENER_STOPPED = "listener told to stop"
+    POOLER = "pooler"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +41,7 @@ class Row:
     database: Database
     nodes: int
     size: int = 0
+    how: How = How.PLAIN
 
     @property
     def house(self) -> str:
@@ -37,9 +51,8 @@ class Row:
     @property
     def name(self) -> str:
         """What `--only` looks at."""
-        return " ".join(
-            [self.kind, self.house, *([_SIZES[self.kind]] if self.size else [])]
-        ).format(self.size)
+        size = _SIZES[self.kind].format(self.size) if self.size else ""
+        return " ".join(filter(None, (self.kind, self.house, self.how, size)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +65,8 @@ class Sizes:
     flight_share: float = 1.0
     """Of the turns that a row names."""
     kills: int = 5
+    lease: float = 15.0
+    """Of a row that names none: the lease that a server has by itself."""
     cut_off: int = 20
     """Conversations whose turns are under way at a kill."""
     idle_seconds: float = 60.0
@@ -70,6 +85,7 @@ QUICK = Sizes(
     answer_seconds=5,
     flight_share=0.04,
     kills=1,
+    lease=2.0,
     cut_off=5,
     idle_seconds=10.0,
     soak_minutes=0.3,
@@ -83,6 +99,9 @@ QUICK = Sizes(
 RATES = (100, 200, 400)
 LEASES = (2, 15)
 FLIGHT = {Database.SQLITE: 500, Database.POSTGRES: 1000}
+AWAY = (How.FROZEN, How.CUT_OFF)
+"""How a node can be away that comes back."""
+LISTENERS = (How.LISTENER_KILLED, How.LISTENER_FROZEN, How.LISTENER_STOPPED)
 HOUSES = ((Database.SQLITE, 1), (Database.POSTGRES, 1), (Database.POSTGRES, 3))
 
 _SIZES = {Kind.ACCEPT: "{}/s", Kind.FLIGHT: "{}", Kind.TAKEOVER: "{}s"}
@@ -101,13 +120,24 @@ def _all() -> Iterator[Row]:
             yield Row(Kind.ACCEPT, database, nodes, rate)
     for database, turns in FLIGHT.items():
         yield Row(Kind.FLIGHT, database, 1, turns)
-    for lease in LEASES:
-        yield Row(Kind.TAKEOVER, Database.POSTGRES, 2, lease)
+    yield from _takeovers()
     for kind in (Kind.IDLE, Kind.WHOLE):
         for database, nodes in HOUSES:
             yield Row(kind, database, nodes)
+    yield Row(Kind.IDLE, Database.POSTGRES, 1, how=How.POOLER)
     for database, nodes in (*HOUSES[:2], (Database.POSTGRES, 2)):
         yield Row(Kind.ALONE, database, nodes)
     yield Row(Kind.STORE, Database.POSTGRES, 1)
     for database, nodes in HOUSES:
         yield Row(Kind.SOAK, database, nodes)
+
+
+def _takeovers() -> Iterator[Row]:
+    for lease in LEASES:
+        yield Row(Kind.TAKEOVER, Database.POSTGRES, 2, lease)
+    for how in AWAY:
+        yield Row(Kind.TAKEOVER, Database.POSTGRES, 3, how=how)
+    for how in LISTENERS:
+        yield Row(Kind.TAKEOVER, Database.POSTGRES, 2, how=how)
+    for database, nodes in HOUSES[:2]:
+        yield Row(Kind.RESTART, database, nodes)

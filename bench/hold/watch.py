@@ -12,6 +12,7 @@ _MONO = re.compile(rb'"mono":(\d+)')
 _NUMBER = re.compile(rb"\d+")
 _MARK = b"about number "
 _CHAT = re.compile(rb'"chat":(\d+)')
+_MODEL = re.compile(rb'"model":"(\w+)"')
 _HEAD = 200
 """Bytes at the start of a line that say what it is."""
 
@@ -22,6 +23,10 @@ class Watch:
     def __init__(self) -> None:
         self.first_asked: dict[int, int] = {}
         self.last_asked: dict[int, int] = {}
+        self.asked_by: dict[int, str] = {}
+        """Which node asked last: each calls the model by a name of its own."""
+        self.polled: list[int] = []
+        """When somebody has begun to ask Telegram for updates."""
         self.shown: Counter[int] = Counter()
         self.shown_at: dict[int, int] = {}
         self.of_chat: Counter[int] = Counter()
@@ -45,11 +50,16 @@ class Watch:
             at, number = _time(raw), _last_number(raw)
             self.first_asked.setdefault(number, at)
             self.last_asked[number] = at
+            if found := _MODEL.search(head):
+                self.asked_by[number] = found.group(1).decode()
 
     def telegram(self, data: bytes) -> None:
         """Something was written to Telegram's log."""
         for raw in self._lines("telegram", data):
-            if b'"kind":"shown"' not in raw[:_HEAD]:
+            head = raw[:_HEAD]
+            if b'"kind":"request"' in head and b'"method":"getUpdates"' in head:
+                self.polled.append(_time(raw))
+            if b'"kind":"shown"' not in head:
                 continue
             found = _CHAT.search(raw)
             chat, number = int(found.group(1)) if found else 0, _last_number(raw)
