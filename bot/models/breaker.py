@@ -22,6 +22,10 @@ class CircuitOpen(Transient):
     """Nobody was asked: the provider has failed too often just now."""
 
 
+class Crowded(Busy):
+    """It has told five of us in a row that it has enough: asking again only adds to that."""
+
+
 class CircuitState(StrEnum):
     CLOSED = "closed"
     OPEN = "open"
@@ -34,6 +38,10 @@ class Circuit:
     It opens after five failures in a row, or when at least ten calls of the last 30 seconds
     failed by half. One probe goes through after 5 seconds; each probe that fails doubles the
     wait, up to a minute.
+
+    A provider that refuses (429) is there, and never opens it. What it has refused five times in
+    a row is not asked again for the same request, until something is answered: three calls for
+    each message would keep it where it is.
     """
 
     def __init__(self) -> None:
@@ -41,6 +49,8 @@ class Circuit:
         self._bad = 0
         self._in_a_row = 0
         self._wait = SHORTEST
+        self._refusals = 0
+        self._refused_at = 0.0
         self._open_until: float | None = None
         self._probing = False
 
@@ -62,6 +72,7 @@ class Circuit:
     def answered(self, now: float) -> None:
         """The provider answered as it should."""
         self._close()
+        self._refusals = 0
         self._keep(now, failed=False)
 
     def spoke(self) -> None:
@@ -69,6 +80,15 @@ class Circuit:
         self._in_a_row = 0
         if self._probing:
             self._close()
+
+    def refused(self, now: float) -> bool:
+        """It has enough of us (429); whether it says so to everybody."""
+        self.spoke()
+        if self._refused_at <= now - WINDOW:
+            self._refusals = 0
+        self._refused_at = now
+        self._refusals += 1
+        return self._refusals >= IN_A_ROW
 
     def left(self) -> None:
         """The caller went away before anything was known: the next one may probe."""
@@ -131,7 +151,12 @@ class Breaker:
                         known = True
                         self._circuit.answered(self._clock.monotonic())
                     yield delta
-        except (Busy, Permanent):
+        except Busy as busy:
+            known = True
+            if self._circuit.refused(self._clock.monotonic()):
+                raise Crowded(str(busy), retry_after=busy.retry_after) from None
+            raise
+        except Permanent:
             known = True
             self._circuit.spoke()
             raise

@@ -38,8 +38,13 @@ VENDOR_ERRORS = (
     aiohttp.ClientError,
     aiohttp.http_exceptions.HttpProcessingError,
     OSError,
+    UnicodeError,
 )
-"""Everything that the vendor's client, its transport or the socket below may raise."""
+"""Everything that the vendor's client, its transport or the socket below may raise.
+
+A `UnicodeError` is the socket's for a host that can be no name at all: `a..b`.
+"""
+_NO_ADDRESS = (httpx2.InvalidURL, httpx2.UnsupportedProtocol, aiohttp.InvalidURL, UnicodeError)
 
 T = TypeVar("T")
 OPENAI_URL = "https://api.openai.com/v1"
@@ -284,7 +289,7 @@ def translated(error: Exception, name: str, now: datetime) -> ParleyError:
         response = error.response
         wait = retry_after(response.headers, now)
         return failure(name, complaint_of(response.status_code, response.content, wait))
-    if isinstance(error, (httpx2.InvalidURL, httpx2.UnsupportedProtocol, aiohttp.InvalidURL)):
+    if isinstance(error, _NO_ADDRESS):
         return Permanent(f"{name}: base_url is no address")
     if isinstance(error, openai.APITimeoutError):
         return Transient(f"{name}: timed out")

@@ -5,7 +5,7 @@ from random import SystemRandom
 
 from bot.domain.model import Delta, Request
 from bot.errors import Transient
-from bot.models.breaker import CircuitOpen
+from bot.models.breaker import CircuitOpen, Crowded
 from bot.models.closing import closing
 from bot.ports import Clock, Model
 
@@ -19,7 +19,8 @@ class Retry:
 
     Pauses have full jitter, so that callers who failed together do not come back together. What
     the provider said about when to come back is obeyed if this model's time lasts that long; else
-    the error goes up at once, and a fallback still has time.
+    the error goes up at once, and a fallback still has time. It does so, too, where everybody is
+    refused just now.
     """
 
     def __init__(
@@ -39,7 +40,7 @@ class Retry:
                         started = True
                         yield delta
                 return
-            except CircuitOpen:
+            except (CircuitOpen, Crowded):
                 raise
             except Transient as error:
                 pause = self._pause(error, attempt)

@@ -1,12 +1,14 @@
 """A circuit opens when a provider is down, and closes when it is back."""
 
+from datetime import timedelta
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain.model import TextDelta
 from bot.errors import Permanent, Transient
-from bot.models.breaker import Breaker, Circuit, CircuitOpen, CircuitState
+from bot.models.breaker import Breaker, Circuit, CircuitOpen, CircuitState, Crowded
 from bot.models.failures import Busy
 from tests.fakes import FakeClock
 from tests.models.asking import ANSWER, ScriptedModel, asking, collect, first_of
@@ -83,6 +85,31 @@ async def test_a_provider_that_refuses_is_there(error: Exception) -> None:
     assert rig.state is CircuitState.CLOSED
 
 
+async def test_the_fifth_refusal_in_a_row_says_that_everybody_is_refused() -> None:
+    rig = Rig(*[Busy("429")] * 6)
+    assert [await rig.ask() for _ in range(6)] == [Busy] * 4 + [Crowded] * 2
+    assert await rig.ask() is None
+    rig.leaf._plays = [Busy("429")]
+    assert await rig.ask() is Busy
+
+
+async def test_refusals_of_long_ago_are_not_counted() -> None:
+    rig = Rig(*[Busy("429")] * 10)
+    for _ in range(4):
+        await rig.ask()
+    rig.clock.advance(30)
+    assert await rig.ask() is Busy
+
+
+async def test_when_to_come_back_is_told_to_whom_all_are_refused() -> None:
+    rig = Rig(*[Busy("429", retry_after=timedelta(seconds=7))] * 5)
+    for _ in range(4):
+        await rig.ask()
+    with pytest.raises(Crowded) as crowded:
+        await collect(rig.model, asking())
+    assert crowded.value.retry_after == timedelta(seconds=7)
+
+
 async def test_one_probe_goes_through_and_closes_it() -> None:
     rig = Rig(*[DOWN] * 5)
     for _ in range(5):
@@ -129,7 +156,9 @@ async def test_each_failed_probe_doubles_the_wait_up_to_a_minute() -> None:
 
 @given(
     st.lists(
-        st.tuples(st.floats(0, 40), st.sampled_from(["answered", "failed", "spoke", "left"])),
+        st.tuples(
+            st.floats(0, 40), st.sampled_from(["answered", "failed", "refused", "spoke", "left"])
+        ),
         max_size=200,
     )
 )
@@ -140,7 +169,7 @@ def test_whatever_happens_it_never_stays_shut(events: list[tuple[float, str]]) -
         if circuit.ask(now):
             assert circuit.state(now) is not CircuitState.CLOSED
             continue
-        if event in {"answered", "failed"}:
+        if event in {"answered", "failed", "refused"}:
             getattr(circuit, event)(now)
         else:
             getattr(circuit, event)()

@@ -10,9 +10,10 @@ import openai
 import pytest
 from aiohttp import http_exceptions
 
-from bot.errors import ParleyError
+from bot.errors import ParleyError, Permanent
 from bot.models.openai import VENDOR_ERRORS, translated
 from tests.fakes import EPOCH
+from tests.models.asking import asking, collect, speaking_to
 
 # Raised by parts of aiohttp that a client of plain HTTP never enters.
 ELSEWHERE = {"PayloadAccessError", "WSMessageTypeError", "WebSocketError", "EofStream"}
@@ -71,6 +72,13 @@ def test_every_exception_of_the_vendor_is_caught_and_translated(kind: type[Excep
     assert isinstance(error, ParleyError)
     assert str(error).startswith("main: ")
     assert "Canary" not in str(error)
+
+
+@pytest.mark.parametrize("host", ["a..b", "x" * 64])
+async def test_a_host_that_can_be_no_name_is_an_address_that_is_none(host: str) -> None:
+    async with speaking_to(f"http://{host}.invalid/v1") as model:
+        with pytest.raises(Permanent, match="base_url is no address"):
+            await collect(model, asking())
 
 
 @pytest.mark.parametrize("error", [ssl.SSLError("x"), ConnectionResetError(), OSError(24, "x")])

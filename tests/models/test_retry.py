@@ -7,7 +7,7 @@ import pytest
 
 from bot.domain.model import TextDelta
 from bot.errors import ContextTooLong, Permanent, Transient
-from bot.models.breaker import CircuitOpen
+from bot.models.breaker import Breaker, Circuit, CircuitOpen, Crowded
 from bot.models.failures import Busy
 from bot.models.retry import Retry
 from tests.fakes import FakeClock
@@ -59,12 +59,26 @@ async def test_a_wait_beyond_the_deadline_is_not_begun() -> None:
     assert leaf.asked == 1
 
 
-@pytest.mark.parametrize("error", [Permanent("no"), ContextTooLong("long"), CircuitOpen("open")])
+@pytest.mark.parametrize(
+    "error",
+    [Permanent("no"), ContextTooLong("long"), CircuitOpen("open"), Crowded("everybody")],
+)
 async def test_what_would_fail_again_is_not_asked_again(error: Exception) -> None:
     leaf = ScriptedModel(error)
     with pytest.raises(type(error)):
         await collect(Retry(leaf, FakeClock()), asking())
     assert leaf.asked == 1
+
+
+async def test_a_provider_that_has_too_much_of_us_is_asked_once_for_each_request() -> None:
+    clock = FakeClock()
+    leaf = ScriptedModel(*[Busy("busy")] * 1000)
+    model = Retry(Breaker(leaf, Circuit(), clock, name="main"), clock)
+    for _ in range(60):
+        task = asyncio.create_task(collect(model, asking()))
+        await run_out(clock, task)
+        assert isinstance(task.exception(), Busy)
+    assert leaf.asked <= 1.1 * 60
 
 
 async def test_after_the_first_delta_nothing_is_begun_again() -> None:
