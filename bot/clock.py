@@ -71,8 +71,11 @@ class SteadyClock:
         self._follows = True
 
     def monotonic(self) -> float:
-        """Seconds that never jump."""
-        return self._wall.monotonic()
+        """Seconds that never jump, those for which the machine was asleep among them.
+
+        Others go on while a laptop or a virtual machine is suspended: its lease runs out then.
+        """
+        return self._elapsed()
 
     async def sleep(self, seconds: float) -> None:
         """Sleep on the running loop."""

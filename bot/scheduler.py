@@ -14,6 +14,8 @@ from bot.ports import Clock, Observer, Ticks
 
 EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 GRACE = timedelta(seconds=5)
+LOOK_EVERY = 60.0
+"""Seconds between two looks whether the machine's clock was set back."""
 
 
 class Scope(StrEnum):
@@ -50,13 +52,16 @@ class Schedule:
         ticks: Ticks,
         node: Callable[[], Node],
         clock: Clock,
+        wall: Clock,
         observer: Observer,
     ) -> None:
         self._jobs = tuple(jobs)
         self._ticks = ticks
         self._node = node
         self._clock = clock
+        self._wall = wall
         self._observer = observer
+        self._looking: asyncio.Task[None] | None = None
         self._running: set[asyncio.Task[None]] = set()
         self._timer: AsyncIOScheduler | None = None
         self._stopping = False
@@ -77,6 +82,7 @@ class Schedule:
                 max_instances=1,
             )
         self._timer.start()
+        self._looking = asyncio.create_task(self._look(self._timer))
         for job in self._jobs:
             if job.scope is Scope.EVERY_NODE:
                 self._begin_now(job)
@@ -86,6 +92,8 @@ class Schedule:
         if self._timer is None:
             return
         self._stopping = True
+        if self._looking is not None:
+            self._looking.cancel()
         # The library would cancel what runs, so it is told only when nothing does.
         self._timer.pause()
         await self._drain(grace)
@@ -93,6 +101,18 @@ class Schedule:
         self._timer = None
         # Its shutdown is only a callback for the loop's next round.
         await asyncio.sleep(0)
+
+    async def _look(self, timer: AsyncIOScheduler) -> None:
+        """Plan all runs anew when the machine's clock was set back.
+
+        The library reckons by that clock: an hour back, and it would wait for an hour.
+        """
+        while True:
+            before = self._wall.now()
+            await self._wall.sleep(LOOK_EVERY)
+            if self._wall.now() < before:
+                for job in timer.get_jobs():
+                    timer.reschedule_job(job.id, trigger=job.trigger)
 
     async def fire(self, job: Job) -> None:
         """Run a job for the present tick, unless another node has taken it."""

@@ -80,3 +80,13 @@ def test_the_machines_time_passes_while_it_sleeps_too() -> None:
     clock = SystemClock()
     assert clock.elapsed() <= clock.elapsed()
     assert clock.elapsed() >= clock.monotonic() - 1
+
+
+def test_the_time_for_which_a_machine_slept_counts_for_leases_as_for_everything_else(
+    wall: Wall,
+) -> None:
+    asleep = 0.0
+    clock = SteadyClock(wall, lambda: wall.monotonic() + asleep)
+    before = clock.monotonic()
+    asleep = 15 * 3600.0
+    assert clock.monotonic() - before == asleep

@@ -11,10 +11,10 @@ from bot.clock import SystemClock
 from bot.domain.records import Node
 from bot.errors import Transient
 from bot.ports import Clock
-from bot.scheduler import Job, Schedule, Scope, floor
+from bot.scheduler import LOOK_EVERY, Job, Schedule, Scope, floor
 from bot.store.memory import MemoryStore
 from bot.store.memory_rows import Rows
-from tests.fakes import FakeClock, RecordingObserver
+from tests.fakes import FakeClock, RecordingObserver, until
 
 MINUTE = timedelta(minutes=1)
 LEASE = timedelta(seconds=15)
@@ -61,7 +61,12 @@ class Deployment:
 
     def schedule(self, store: MemoryStore, node: Node, *jobs: Job) -> Schedule:
         return Schedule(
-            jobs, ticks=store, node=lambda: node, clock=self.clock, observer=self.observer
+            jobs,
+            ticks=store,
+            node=lambda: node,
+            clock=self.clock,
+            wall=self.clock,
+            observer=self.observer,
         )
 
 
@@ -153,6 +158,33 @@ async def test_the_timer_fires_again_and_again_until_it_is_stopped() -> None:
     runs = work.runs
     await asyncio.sleep(0)
     assert work.runs == work.ended == runs
+
+
+class Wall(FakeClock):
+    """A clock on a wall: people set it."""
+
+    ahead = timedelta(0)
+
+    def now(self) -> datetime:
+        return super().now() + self.ahead
+
+
+async def test_a_clock_that_was_set_back_is_not_waited_for() -> None:
+    wall, work = Wall(), Work()
+    deployment = Deployment(wall)
+    schedule = await deployment.node("one", Job("sweep", SHORT, work))
+    await schedule.start()
+    await work.has_run(1)
+    timer = schedule._timer
+    assert timer is not None
+    # What the library is left with when its clock goes back: the next run lies far ahead.
+    timer.modify_job("sweep", next_run_time=datetime.now(UTC) + timedelta(hours=1))
+    runs = work.runs
+    wall.ahead = -timedelta(hours=1)
+    await until(lambda: wall.sleepers)
+    wall.advance(LOOK_EVERY)
+    await work.has_run(runs + 1)
+    await schedule.stop()
 
 
 async def test_a_job_of_every_node_runs_at_the_start_already() -> None:

@@ -14,6 +14,10 @@ HOLD_EVERY = 4.0
 """Seconds between two looks whether we are still the one who polls."""
 CONFLICT_WAIT = 5.0
 LONGEST_WAIT = 60.0
+DEAF = 30.0
+"""Seconds without a way to Telegram after which another node may try: it may be our line alone."""
+AWAY = 15.0
+"""Seconds that others are given for it, before we try again ourselves."""
 
 
 class Holding(Protocol):
@@ -51,6 +55,7 @@ class Polling:
         self._backoff = Backoff()
         self._conflicts = Backoff(CONFLICT_WAIT, LONGEST_WAIT)
         self._webhook_is_gone = False
+        self._deaf_since: float | None = None
 
     async def run(self, receive: Receive, introduced: Callable[[], Awaitable[None]]) -> None:
         """Until cancelled; `introduced` returns once our own name is known."""
@@ -64,6 +69,8 @@ class Polling:
                     continue
                 await introduced()
                 await self._clock.sleep(await self._round(offset, receive))
+                if self._is_deaf:
+                    await self._leave_it_to_others()
         finally:
             await self._let_go()
 
@@ -79,20 +86,34 @@ class Polling:
             self._webhook_is_gone = not error.by_webhook
             return self._failed("another program uses this bot", self._conflicts.next())
         except Transient as error:
-            wait = self._backoff.next()
-            if error.retry_after is not None:
-                wait = max(wait, error.retry_after.total_seconds())
-            return self._failed(str(error), wait)
+            wait, told = self._backoff.next(), error.retry_after
+            if told is not None:
+                return self._failed(str(error), max(wait, told.total_seconds()))
+            return self._failed(str(error), wait, reached=False)
         except Permanent as error:
             return self._failed(str(error), LONGEST_WAIT)
-        self.trouble = ""
+        self.trouble, self._deaf_since = "", None
         self._backoff.reset()
         self._conflicts.reset()
         self._observer.listening(adapter=self._name, alive=True)
         return 0.0
 
-    def _failed(self, reason: str, wait: float) -> float:
+    @property
+    def _is_deaf(self) -> bool:
+        since = self._deaf_since
+        return since is not None and self._clock.monotonic() - since >= DEAF
+
+    async def _leave_it_to_others(self) -> None:
+        await self._let_go()
+        self._webhook_is_gone, self._deaf_since = False, None
+        await self._clock.sleep(AWAY)
+
+    def _failed(self, reason: str, wait: float, *, reached: bool = True) -> float:
         self.trouble = reason
+        if reached:
+            self._deaf_since = None
+        elif self._deaf_since is None:
+            self._deaf_since = self._clock.monotonic()
         self._observer.listening(adapter=self._name, alive=False)
         return wait
 

@@ -8,7 +8,7 @@ from adapters.telegram.updates import ALLOWED
 from bot import Kind
 from tests.adapters.telegram.line import Line, line, listen, polling
 from tests.fakes import until
-from tests.peers.faults import cut, garbage, page
+from tests.peers.faults import Fault, cut, garbage, page
 from tests.peers.telegram_faults import failure, flood
 from tests.peers.telegram_updates import ANN, BO, GROUP, OLD_GROUP, private
 
@@ -177,6 +177,27 @@ async def test_a_poll_that_fails_is_made_again(fault: object) -> None:
         listen(made)
         await made.desk.has(1)
         assert made.facts("listening", "alive")[:2] == [False, False]
+
+
+async def test_who_does_not_reach_the_platform_lets_another_node_try_and_then_tries_again() -> None:
+    async with line() as made:
+        made.peer.faults.plan(cut(), method="getUpdates", times=10**6)
+        made.peer.push(made.peer.updates.text("hello"))
+        listen(made)
+        await until(lambda: made.rows.let_go_of == 1)
+        made.peer.faults.clear()
+        await made.desk.has(1)
+        assert made.desk.texts == ["hello"]
+        assert made.rows.let_go_of == 1
+
+
+@pytest.mark.parametrize("fault", [flood(60), failure(409, "Conflict: another getUpdates request")])
+async def test_who_is_refused_by_the_platform_keeps_the_row(fault: Fault) -> None:
+    async with line() as made:
+        made.peer.faults.plan(fault, method="getUpdates", times=10**6)
+        listen(made)
+        await made.peer.wait_for(lambda: len(made.peer.calls("getUpdates")) >= 6)
+        assert made.rows.let_go_of == 0
 
 
 async def test_it_begins_before_the_platform_is_there() -> None:
