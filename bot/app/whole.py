@@ -68,6 +68,7 @@ class App:
     telemetry: Telemetry
     probing: Probing
     clock: Clock
+    wall: Clock
     absent: Sequence[AbsentPlugin] = ()
 
     def intake(self, name: str) -> Receive:
@@ -90,6 +91,7 @@ class App:
             ticks=self.store,
             node=lambda: self.engine.runner.node,
             clock=self.clock,
+            wall=self.wall,
             observer=self.telemetry,
         )
 
@@ -236,6 +238,7 @@ async def built(
             telemetry,
             probing,
             clock,
+            wall or clock,
             toolset.absent,
         )
 
