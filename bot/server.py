@@ -30,12 +30,14 @@ class Site:
         own: Mapping[str, ASGIApp],
         observer: Observer,
         max_size: int,
+        body_time: float = BODY_TIME,
     ) -> None:
         self._adapters = adapters
         self._front = front
         self._own = own
         self._observer = observer
         self._max_size = max_size
+        self._body_time = body_time
         self._hung_up = asyncio.Event()
 
     def hang_up(self) -> None:
@@ -45,7 +47,14 @@ class Site:
     async def __call__(self, scope: Scope, take: Take, give: Give) -> None:
         if scope["type"] != "http":
             return
-        exchange = _Exchange(scope, take, give, self._max_size, self._hung_up)
+        exchange = _Exchange(
+            scope,
+            take,
+            give,
+            max_size=self._max_size,
+            body_time=self._body_time,
+            hung_up=self._hung_up,
+        )
         name, app = self._route(scope)
         if app is None:
             await exchange.refuse(404, "There is nothing here.", "这里什么也没有。")
@@ -94,17 +103,26 @@ class _Exchange:
     """A request's two ends, with an eye on both."""
 
     __slots__ = (
-        *("_begun", "_ended", "_give", "_headers", "_hung_up", "_left", "_scope", "_take"),
-        *("_whole", "gone"),
+        *("_begun", "_body_time", "_ended", "_give", "_headers", "_hung_up", "_left", "_scope"),
+        *("_take", "_until", "_whole", "gone"),
     )
 
     def __init__(
-        self, scope: Scope, take: Take, give: Give, max_size: int, hung_up: asyncio.Event
+        self,
+        scope: Scope,
+        take: Take,
+        give: Give,
+        *,
+        max_size: int,
+        body_time: float,
+        hung_up: asyncio.Event,
     ) -> None:
         self._scope = scope
         self._take = take
         self._give = give
         self._left = max_size
+        self._body_time = body_time
+        self._until: float | None = None
         self._hung_up = hung_up
         self._whole = False
         self._begun = False
@@ -116,8 +134,11 @@ class _Exchange:
         """The next part of the body; after the last one, wait for the caller to go."""
         if self._whole:
             return await self._take_disconnect()
+        if self._until is None:
+            # For all parts together: a drop now and then is no reason to wait for ever.
+            self._until = asyncio.get_running_loop().time() + self._body_time
         try:
-            async with asyncio.timeout(BODY_TIME):
+            async with asyncio.timeout_at(self._until):
                 message = await self._take()
         except TimeoutError as error:
             sentences = "The body took too long to arrive.", "请求内容到达得太慢。"

@@ -1,8 +1,8 @@
 """Fixtures for every room, and the rule for tests that need what a machine may not have.
 
-A test marked `browser`, `postgres`, `pgbouncer` or `fixtures` is left out where that thing is
-absent, and the last line of the run names it. `PARLEY_REQUIRE=browser,postgres,fixtures` makes
-absence a failure.
+A test marked `browser`, `postgres`, `pgbouncer`, `fixtures`, `cables` or `vfs` is left out where
+that is absent, and the last line of the run names it. `PARLEY_REQUIRE=browser,postgres,fixtures`
+makes absence a failure.
 """
 
 import logging
@@ -17,7 +17,7 @@ from tests import needs, pgbouncer, postgres
 
 ABSENT = pytest.StashKey[dict[str, str]]()
 NOT_RUN = pytest.StashKey[set[str]]()
-KINDS = ("browser", "postgres", "pgbouncer", "fixtures")
+KINDS = ("browser", "postgres", "pgbouncer", "fixtures", "cables", "vfs")
 
 # An example may take long where the machine is busy with something else, and what was drawn must
 # not decide whether a change passes. Of itself it would be so under `.ci/run` only, which sets CI.

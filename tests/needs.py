@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests import pgbouncer, postgres
+from tests.faults import hosts
+from tests.faults.iovfs import found_vfs
 
 ROOT = Path(__file__).resolve().parent.parent
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -48,3 +50,7 @@ def _absences() -> Iterator[tuple[str, str]]:
         yield "pgbouncer", "no pgbouncer program"
     if shared() is None:
         yield "fixtures", "the recordings are not part of the repository"
+    if (obstacle := hosts.obstacle()) is not None:
+        yield "cables", obstacle
+    if found_vfs() is None:
+        yield "vfs", "this Python hides the names of its SQLite"

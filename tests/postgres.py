@@ -10,7 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -22,6 +22,7 @@ import asyncpg
 from tests.ports import free_port
 
 USER = "parley"
+LOOPBACK, EVERYWHERE = "127.0.0.1", "0.0.0.0"
 ATTEMPTS = 3
 
 
@@ -35,13 +36,14 @@ class Server:
 
     port: int
     keeper: "subprocess.Popen[str]"
+    address: str = LOOPBACK
     numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     spare: list[str] = field(default_factory=list)
     """Addresses of databases that are empty again: making one takes half a second."""
 
     def url(self, database: str) -> str:
         """What a configuration file would say."""
-        return f"postgresql://{USER}:{USER}@127.0.0.1:{self.port}/{database}"
+        return f"postgresql://{USER}:{USER}@{self.address}:{self.port}/{database}"
 
     async def create(self, *, template: str = "template1") -> str:
         """Make a database of its own and return its URL; a template saves repeated migrations."""
@@ -81,12 +83,18 @@ class Server:
 
 
 @contextmanager
-def running(binaries: Path | None = None) -> Iterator[Server]:
-    """Start a server with empty data; it and its data are gone afterwards."""
+def running(
+    binaries: Path | None = None, *, inside: Sequence[str] = (), address: str = LOOPBACK
+) -> Iterator[Server]:
+    """Start a server with empty data; it and its data are gone afterwards.
+
+    `inside` is a command that runs the one behind it in another network, where everybody may reach
+    the server; we do at this address.
+    """
     binaries = binaries or find_binaries()
     if binaries is None:
         raise ServerFailedError("no PostgreSQL server binaries on this machine")
-    server = _start(binaries)
+    server = _start(binaries, inside, address)
     try:
         yield server
     finally:
@@ -119,25 +127,27 @@ def _is_complete(folder: Path) -> bool:
     return all((folder / name).is_file() for name in ("initdb", "postgres", "pg_ctl"))
 
 
-def _start(binaries: Path) -> Server:
+def _start(binaries: Path, inside: Sequence[str], address: str) -> Server:
     failure = ServerFailedError("not tried")
     for _ in range(ATTEMPTS):  # between our look and the server's bind, a port can be taken
         port = free_port()
-        keeper = _hire(binaries, port)
+        keeper = _hire(binaries, port, inside)
         try:
             _expect_done(keeper)
         except ServerFailedError as error:
             _dismiss(keeper)
             failure = error
         else:
-            return Server(port, keeper)
+            return Server(port, keeper, address)
     raise failure
 
 
-def _hire(binaries: Path, port: int) -> "subprocess.Popen[str]":
+def _hire(binaries: Path, port: int, inside: Sequence[str]) -> "subprocess.Popen[str]":
+    keeper = Path(__file__).with_name("postgres_keeper.py")
+    listens = EVERYWHERE if inside else LOOPBACK
     # A session of its own: Ctrl-C reaches the tests, and their end is what ends the keeper.
     return subprocess.Popen(
-        [sys.executable, "-I", Path(__file__).with_name("postgres_keeper.py"), binaries, str(port)],
+        [*inside, sys.executable, "-I", keeper, binaries, str(port), listens],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

@@ -19,7 +19,6 @@ from pathlib import Path
 OPTIONS = {
     "fsync": "off",
     "full_page_writes": "off",
-    "listen_addresses": "127.0.0.1",
     "log_min_messages": "error",
     "max_connections": "100",
     "max_wal_senders": "0",
@@ -34,13 +33,13 @@ SECONDS = 60
 class Keeper:
     """One data folder and the server that runs on it."""
 
-    def __init__(self, binaries: Path, port: int) -> None:
+    def __init__(self, binaries: Path, port: int, listens: str) -> None:
         self.user = _server_user()
         self.folder = Path(tempfile.mkdtemp(prefix="parley-pg-", dir=_base(self.user)))
         if self.user is not None:
             os.chown(self.folder, self.user.pw_uid, self.user.pw_gid)
         self.data = self.folder / "data"
-        self.port = port
+        self.places = {"port": str(port), "listen_addresses": listens}
         self.binaries = binaries
 
     def prepare(self) -> None:
@@ -48,9 +47,11 @@ class Keeper:
         if self.user is not None and not _may_enter(self.binaries):
             self.binaries = _copy(self.binaries, self.folder / "server")
         self._run("initdb", "-U", "parley", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
-        settings = {**OPTIONS, "port": str(self.port), "unix_socket_directories": str(self.folder)}
+        settings = {**OPTIONS, **self.places, "unix_socket_directories": str(self.folder)}
         with (self.data / "postgresql.conf").open("a", encoding="utf-8") as file:
             file.writelines(f"{name} = '{value}'\n" for name, value in settings.items())
+        with (self.data / "pg_hba.conf").open("a", encoding="utf-8") as file:
+            file.write("host all all 0.0.0.0/0 trust\n")  # where it listens, all are ours
 
     def start(self) -> None:
         """Serve; returns once connections are accepted."""
@@ -96,7 +97,7 @@ class Keeper:
 
 def main() -> None:
     """Serve until the input ends."""
-    keeper = Keeper(Path(sys.argv[1]), int(sys.argv[2]))
+    keeper = Keeper(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3])
     try:
         keeper.prepare()
         keeper.start()

@@ -8,7 +8,7 @@ import pytest
 
 from bot.errors import Transient
 from bot.ports import ASGIApp
-from bot.server import Site
+from bot.server import BODY_TIME, Site
 from tests.asgi import Answered, Caller
 from tests.fakes import RecordingObserver
 
@@ -45,7 +45,9 @@ def fails(error: Exception) -> ASGIApp:
 class House:
     """A site with a recording observer and a caller."""
 
-    def __init__(self, front: str | None = "web", **adapters: ASGIApp) -> None:
+    def __init__(
+        self, front: str | None = "web", body_time: float = BODY_TIME, **adapters: ASGIApp
+    ) -> None:
         self.observer = RecordingObserver()
         self.site = Site(
             adapters={"web": echo("web"), **adapters},
@@ -53,6 +55,7 @@ class House:
             own={"/healthz": echo("own")},
             observer=self.observer,
             max_size=MAX_SIZE,
+            body_time=body_time,
         )
         self.caller = Caller(self.site)
 
@@ -109,6 +112,25 @@ async def test_a_body_that_is_too_long_is_refused_without_the_app_seeing_the_end
     assert house.observer.named("rejected") == [{"adapter": "telegram", "why": "too_large"}]
     just = await house.caller.ask("POST", "/in/telegram", body=[b"x" * 600, b"x" * 400])
     assert just.status == 200
+
+
+async def test_a_body_that_comes_drop_by_drop_has_no_more_time_than_one_that_stands_still() -> None:
+    async def drip() -> dict[str, Any]:
+        await asyncio.sleep(0)
+        return {"type": "http.request", "body": b"", "more_body": True}
+
+    given: list[dict[str, Any]] = []
+
+    async def give(message: Any) -> None:
+        given.append(message)
+
+    house = House(telegram=echo("telegram"), body_time=0.05)
+    scope = {"type": "http", "method": "POST", "path": "/in/telegram", "headers": []}
+    async with asyncio.timeout(20):
+        await house.site(scope, drip, give)
+    assert given[0]["status"] == 408
+    assert (b"connection", b"close") in given[0]["headers"]
+    assert house.observer.named("rejected") == [{"adapter": "telegram", "why": "slow"}]
 
 
 async def test_an_unexpected_error_is_one_sentence_for_them_and_one_report_for_us() -> None:

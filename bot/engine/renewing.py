@@ -16,6 +16,10 @@ LATE = 2.5
 """Times the pause between two renewals, the time that one may take included: who is later than
 that has stood still himself."""
 
+LATELY = 2.0
+"""Leases after the return of a database for which it explains why others let go of their lanes:
+theirs may end one lease later than ours, and are found then."""
+
 
 class Renewing:
     """Asks for the lease again every third of it, and gives up when two thirds are over.
@@ -30,17 +34,18 @@ class Renewing:
         *,
         clock: Clock,
         observer: Observer,
-        certain: Callable[[], None],
+        regained: Callable[[], None],
     ) -> None:
         self._lanes = lanes
         self._lease = lease
         self._third = lease.total_seconds() / 3
         self._clock = clock
         self._observer = observer
-        self._certain = certain
+        self._regained = regained
         self._granted = 0.0
         self._sure_until = 0.0
         self._away, self._awake = False, True
+        self._back_at: float | None = None
         self._bell = asyncio.Event()
 
     @property
@@ -53,8 +58,17 @@ class Renewing:
         """Whether the lease was lost for want of an answer, and not because we stood still."""
         return self._away and self._awake
 
+    @property
+    def database_was_lately_away(self) -> bool:
+        """Whether it gave us no answer for a while, and so perhaps nobody else one."""
+        if self._back_at is None:
+            return False
+        return self._clock.monotonic() - self._back_at < LATELY * self._lease.total_seconds()
+
     def grant(self, asked: float) -> None:
         """A lease begins at the latest when it was asked for."""
+        if self.database_was_away:
+            self._back_at = self._clock.monotonic()
         self._granted = asked
         self._sure_until = asked + 2 * self._third
         self._away, self._awake = False, True
@@ -83,7 +97,7 @@ class Renewing:
                 self.grant(asked)
                 due = asked + self._third
                 if doubted:
-                    self._certain()
+                    self._regained()
             elif kept is None and now + pause < self._sure_until:
                 due = now + pause
             else:

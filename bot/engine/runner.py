@@ -1,8 +1,9 @@
 """One claimer for a node: takes the lanes whose time has come and runs each as a task."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
+from functools import partial
 
 from bot.domain.conversation import ConversationId
 from bot.domain.message import Inbound
@@ -59,14 +60,14 @@ class Runner:
         self._most = most
         self._node: Node | None = None
         self._held: dict[ConversationId, Lane] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[Lane, asyncio.Task[None]] = {}
         self._looks = Looks(lanes, clock, polls=polls)
         self._lost_claims = LostClaims(lanes, clock)
         self._idle = asyncio.Event()
         self._idle.set()
         self._draining = False
         self._renewing = Renewing(
-            lanes, lease, clock=clock, observer=observer, certain=self._looks.ring
+            lanes, lease, clock=clock, observer=observer, regained=self._looks.ring
         )
         # True from the loss of an epoch until the next one is ours: nothing may begin between.
         self._between = False
@@ -90,7 +91,7 @@ class Runner:
         """Whether nobody else can hold our lanes yet.
 
         After a sleep that outlived the lease it is False before anything else is noticed: what no
-        fence guards, such as the edit of a draft, must look here first.
+        fence guards, such as a call that shows something, must look here first.
         """
         return self._renewing.sure
 
@@ -215,12 +216,7 @@ class Runner:
             return
 
     async def _stop_turns(self) -> None:
-        stopping = tuple(self._tasks)
-        for task in stopping:
-            task.cancel()
-        if stopping:
-            # A tool that may run once is awaited to its end; its lane's new holder knows of it.
-            await asyncio.wait(stopping, timeout=STOPPING)
+        await _stop(self._tasks.values())
 
     async def _claim(self, group: asyncio.TaskGroup) -> None:
         while True:
@@ -253,32 +249,49 @@ class Runner:
             return 0  # of an epoch that is lost by now: they are free for everybody
         for claim in claims:
             lane = self._make(claim)
-            if claim.conversation in self._excused:
+            # Claims are not waited for: a database that crashed may have lost one that runs here.
+            twin = self._held.get(claim.conversation)
+            ours = twin is not None or claim.conversation in self._excused
+            if ours or self._renewing.database_was_lately_away:
+                # Ours, or another node's that has let go of it for the same reason.
                 self._excused.discard(claim.conversation)
                 lane.excuse()
             self._held[claim.conversation] = lane
             self._idle.clear()
-            task = group.create_task(self._run(lane))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            task = self._tasks[lane] = group.create_task(self._run(lane, twin))
+            # Not in the task itself: one that is cancelled before its first step never runs.
+            task.add_done_callback(partial(self._over, lane))
         return len(claims)
 
-    async def _run(self, lane: Lane) -> None:
+    async def _run(self, lane: Lane, twin: Lane | None) -> None:
         try:
+            former = self._tasks.get(twin) if twin is not None else None
+            if former is not None and not former.cancelling():
+                await _stop([former])
             await lane.run()
         except Exception as error:  # the lane around a turn: one conversation's, not the node's
             self._lost_claims.lost()
             self._observer.failed(place="lane", error=error)
-        finally:
-            conversation = lane.claim.conversation
-            was_full = not self._room
-            if self._held.get(conversation) is lane:
-                del self._held[conversation]
-            if not self._held:
-                self._idle.set()
-            # Something may have been accepted between the lane's last look and this line.
-            if conversation in self._late or lane.parked or was_full:
-                self._late.discard(conversation)
-                self._looks.ring()
-            if self._draining and lane.parked:
-                self._hints.hint()  # what it leaves is for others
+
+    def _over(self, lane: Lane, _: "asyncio.Task[None]") -> None:
+        conversation, was_full = lane.claim.conversation, not self._room
+        del self._tasks[lane]
+        if self._held.get(conversation) is lane:
+            del self._held[conversation]
+        if not self._held:
+            self._idle.set()
+        # Something may have been accepted between the lane's last look and this line.
+        if conversation in self._late or lane.parked or was_full:
+            self._late.discard(conversation)
+            self._looks.ring()
+        if self._draining and lane.parked:
+            self._hints.hint()  # what it leaves is for others
+
+
+async def _stop(running: Iterable[asyncio.Task[None]]) -> None:
+    """A tool that may run once is awaited to its end; its lane's new holder knows of it."""
+    stopping = tuple(running)
+    for task in stopping:
+        task.cancel()
+    if stopping:
+        await asyncio.wait(stopping, timeout=STOPPING)

@@ -5,9 +5,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
-from bot.errors import ConfigError
+from bot.errors import ConfigError, Transient
 from bot.ports import Clock
-from bot.store.sqlite_file import connect, translated
+from bot.store.sqlite_file import LostPages, connect, copy_log, translated
 from bot.store.tables import VERSION
 
 
@@ -30,8 +30,10 @@ def migrate_sqlite(path: Path, clock: Clock) -> None:
 
     Raises:
         ConfigError: the file was written by a Parley too new for this one.
+        Transient: what a former process left in the log does not reach the disk.
     """
     with translated(), closing(connect(path)) as db:
+        _settle(db)
         schema = schema_of(db)
         if schema is not None:
             check(schema, str(path))
@@ -80,12 +82,25 @@ def check(schema: Schema, place: str) -> None:
         )
 
 
+def _settle(db: sqlite3.Connection) -> None:
+    """Nothing is added to a log that a former process left: a part of it may never have arrived."""
+    try:
+        copy_log(db, "PASSIVE")
+    except LostPages as error:
+        raise Transient("the disk does not keep what is written to it (fsync failed)") from error
+
+
 def _back_up(db: sqlite3.Connection, path: Path, schema: Schema, clock: Clock) -> None:
     stamp = clock.now().strftime("%Y%m%dT%H%M%SZ")
     copy = path.with_name(f"{path.name}.schema-{schema.version}-{stamp}")
-    copy.touch(mode=0o600)
-    with closing(sqlite3.connect(copy)) as target:
+    # It has its name only when it is whole: who looks for it cannot tell half a copy from one.
+    unfinished = path.with_name(f"{path.name}.unfinished")
+    for left in (unfinished, unfinished.with_name(f"{unfinished.name}-journal")):
+        left.unlink(missing_ok=True)
+    unfinished.touch(mode=0o600)
+    with closing(sqlite3.connect(unfinished)) as target:
         db.backup(target)
+    unfinished.replace(copy)
 
 
 def _upgrade(path: Path) -> None:

@@ -78,6 +78,9 @@ async def _upgrade(connect: Connect) -> None:
     from bot.store.migrations.run import upgrade  # noqa: PLC0415
 
     def run(connection: Connection) -> None:
+        # Behind a pooler the database says how transactions are isolated. What another node has
+        # made while this one waited for the lock must be seen.
+        connection.execute(text("SET TRANSACTION ISOLATION LEVEL READ COMMITTED"))
         connection.execute(text("SET LOCAL statement_timeout = 0"))
         connection.execute(text("SET LOCAL lock_timeout = 0"))
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})

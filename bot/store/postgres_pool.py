@@ -35,6 +35,12 @@ _SETTINGS = """
 _SET_UP = f"""
 SELECT set_config('application_name', 'parley', false),
   set_config('default_transaction_isolation', 'read committed', false),
+  -- Who was cut off for minutes has ended his connections and could not say so: a server that asks
+  -- only after two hours, as systems do, would have none left by then.
+  set_config('tcp_keepalives_idle', '30', false),
+  set_config('tcp_keepalives_interval', '10', false),
+  set_config('tcp_keepalives_count', '3', false),
+  set_config('tcp_user_timeout', '60s', false),  -- the same for whoever is owed an answer
   {_SETTINGS.format(local="false")}
 """
 _BEGIN = f"""
@@ -42,6 +48,10 @@ BEGIN ISOLATION LEVEL READ COMMITTED;
 SELECT {_SETTINGS.format(local="true")}
 """
 """One round trip. Behind a pooler nothing is ours for longer than a transaction."""
+
+_ENCODING = {"client_encoding": "UTF8"}
+"""As servers call it. The driver's own name for it is another, and PgBouncer, which compares the
+two, would set it anew before each of our transactions: a transaction and a round trip more."""
 
 _BACKEND = "SELECT pg_backend_pid()"
 
@@ -95,6 +105,7 @@ class Pool:
             command_timeout=self._patience,
             statement_cache_size=0 if self._pooled else 256,
             max_cached_statement_lifetime=0,
+            server_settings=_ENCODING if self._pooled else None,
         )
         if self._pooled:
             return connection

@@ -11,6 +11,7 @@ from bot.errors import Transient
 from bot.store import statements_upkeep as say
 from bot.store.codec import decode_inbound, encode_inbound
 from bot.store.names import person_of, place_of
+from bot.store.sqlite_file import copy_log
 from bot.store.sqlite_room import SqliteRoom, holding
 
 CUTS = 3
@@ -76,8 +77,7 @@ def _cut(db: sqlite3.Connection) -> bool:
     # of pages that it split before (found by the test that looks for a marker). Only a file that
     # is written anew has none; it takes half a second for 100 MB, in which others wait to write.
     db.execute("VACUUM")
-    ((busy, _, _),) = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-    return not busy
+    return not copy_log(db, "TRUNCATE").busy
 
 
 def _empty_waiting(db: sqlite3.Connection, values: dict[str, Any]) -> None:

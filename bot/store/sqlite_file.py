@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal, NamedTuple
 
 from bot.errors import ConfigError, ParleyError, Permanent, Transient
 
@@ -11,6 +12,15 @@ BUSY_SECONDS = 5.0
 """How long a statement waits for a reader or a backup that is in its way."""
 
 _INCREMENTAL = 2
+
+
+class Log(NamedTuple):
+    """What a copy of the log into the file came to, in pages."""
+
+    busy: int
+    length: int
+    copied: int
+
 
 _OUR_MISTAKES = frozenset(
     {
@@ -60,8 +70,8 @@ def connect(path: Path) -> sqlite3.Connection:
     db.execute("PRAGMA synchronous=FULL")
     db.execute("PRAGMA secure_delete=ON")
     db.execute("PRAGMA journal_size_limit=67108864")
-    # A page that many turns write (an index's last one) is copied into the file once for all.
-    db.execute("PRAGMA wal_autocheckpoint=4000")
+    # The writer copies the log into the file itself: SQLite keeps quiet about a copy that fails.
+    db.execute("PRAGMA wal_autocheckpoint=0")
     found = db.execute("PRAGMA auto_vacuum").fetchone()[0]
     if found != _INCREMENTAL:
         db.close()
@@ -83,6 +93,26 @@ def connect_reading(path: Path) -> sqlite3.Connection:
     )
     db.execute("PRAGMA query_only=ON")
     return db
+
+
+class LostPages(Exception):
+    """What was copied into the file did not reach the disk, and the system forgets about it."""
+
+
+def copy_log(db: sqlite3.Connection, how: Literal["PASSIVE", "TRUNCATE"]) -> Log:
+    """Copy the log into the file, or as much of it as nobody reads any more.
+
+    Raises:
+        LostPages: only a process that begins with nothing but the log may copy it again. SQLite
+            counts what an earlier, partial copy has written, and does not sync until all is; a
+            sync that fails then loses those pages too, which it would never write again.
+    """
+    try:
+        return Log(*db.execute(f"PRAGMA wal_checkpoint({how})").fetchone())
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode == sqlite3.SQLITE_IOERR_FSYNC:
+            raise LostPages from error
+        raise
 
 
 def is_our_mistake(error: sqlite3.Error) -> bool:

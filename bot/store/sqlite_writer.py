@@ -4,10 +4,15 @@ What arrives while a commit is being written to disk is the next group. An opera
 function that runs inside its group's transaction; it refuses (raises `ParleyError`) before it has
 written, so that a refusal costs its group nothing. An operation that the database itself refuses
 is run again alone: it cannot take its group down either.
+
+It copies the log into the file as well. A copy that did not reach the disk ends the process, as
+PostgreSQL does it: everything is in the log, and the next start copies all of it.
 """
 
 import asyncio
+import os
 import sqlite3
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +20,7 @@ from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
 from bot.errors import ParleyError, Transient
-from bot.store.sqlite_file import is_our_mistake, translate
+from bot.store.sqlite_file import LostPages, copy_log, is_our_mistake, translate
 
 GROUP = 256
 """The most operations in one commit, so that the first of them does not wait too long."""
@@ -26,6 +31,20 @@ KEPT = 10_000
 RETRY_SECONDS = 0.5
 """How long the writer waits for company before it tries again what a failing disk refused."""
 
+PAGES = 4000
+"""How long the log may get before it is copied into the file: a page that many turns write (an
+index's last one) is copied once for all."""
+
+FEWEST, MOST = 200, 20_000
+"""Changed rows after which the log is looked at; a row is about a page, or shares one with many."""
+
+LOST = 74
+"""The exit code (EX_IOERR) of a process whose file did not reach the disk."""
+
+_LOST = (
+    "parley: the disk lost a part of the database's file (fsync failed); this process stops, "
+    "and its next start writes it again from the log beside it\n"
+)
 _CLOSED = "the store is closed"
 _NO_MEMORY = "the database has no memory left"
 _MISTAKES = (
@@ -57,7 +76,12 @@ class Writer:
     """Runs operations in the order in which they were given."""
 
     def __init__(
-        self, connect: Callable[[], sqlite3.Connection], *, rolled_back: Callable[[], None]
+        self,
+        connect: Callable[[], sqlite3.Connection],
+        *,
+        rolled_back: Callable[[], None],
+        pages: int = PAGES,
+        end: Callable[[int], object] = os._exit,
     ) -> None:
         self._connect = connect
         self._rolled_back = rolled_back
@@ -66,6 +90,9 @@ class Writer:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._db: sqlite3.Connection | None = None
         self._stopped = True
+        self._pages = pages
+        self._end = end
+        self._span = self._due = FEWEST
 
     def start(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -108,6 +135,12 @@ class Writer:
             while going_on:
                 group, going_on = self._gather(kept)
                 kept = self._commit(group) if group else []
+                self._copy_log()
+        except LostPages:
+            # Not even a close: SQLite would copy the rest, call the log done and delete it.
+            sys.stderr.write(_LOST)
+            sys.stderr.flush()
+            self._end(LOST)
         finally:
             self._stopped = True
             self._refuse_the_rest()
@@ -190,6 +223,20 @@ class Writer:
             job.error = error
         self._resolve([job])
 
+    def _copy_log(self) -> None:
+        """From time to time; nobody waits for it but whoever writes next."""
+        db = self._db
+        if db is None or db.total_changes < self._due:
+            return
+        self._due = db.total_changes + self._span
+        try:
+            length = copy_log(db, "PASSIVE").length
+        except sqlite3.Error:
+            return  # nothing is lost: the log has it, and it is copied another time
+        # What comes next may fill more pages than what was: only a quarter more of it each time.
+        right = self._span * self._pages // max(length, 1)
+        self._span = min(max(right, FEWEST), self._span + self._span // 4, MOST)
+
     def _refuse_the_rest(self) -> None:
         """Nobody is left waiting, whatever ended the thread."""
         rest = []
@@ -203,6 +250,7 @@ class Writer:
     def _connection(self) -> sqlite3.Connection:
         if self._db is None:
             self._db = self._connect()
+            self._due = self._span
         return self._db
 
     def _roll_back(self) -> None:

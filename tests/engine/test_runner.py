@@ -365,10 +365,34 @@ async def test_lanes_that_were_claimed_under_a_lease_that_is_lost_by_now_are_not
             await _a_while()
         store.tell.set()
         await _a_while()
+        assert not house.engine.runner.running
         assert not house.model.requests
         store.away = False
         await until(lambda: _sent_after(clock, house))
         assert house.platform.texts == ["you said: hello"]
+
+
+class ForgetfulStore(MemoryStore):
+    """A database that lost, in a crash, what it had not been asked to wait for."""
+
+    def crash(self) -> None:
+        """Claims and beginnings of turns: nobody waits for those (design, section 8)."""
+        self._rows.turns.clear()
+        for lane in self._rows.lanes.values():
+            lane.node, lane.wake_at = None, self._clock.now()
+
+
+async def test_a_lane_whose_claim_the_database_lost_is_not_run_beside_itself() -> None:
+    clock, gate = FakeClock(), Gate(after="of the first run")
+    store = ForgetfulStore(clock)
+    async with House(ScriptedModel(gate), clock=clock, store=store).open() as house:
+        await house.say("hello")
+        await gate.reached.wait()
+        store.crash()
+        house.engine.runner.ring()
+        await until(lambda: _sent_after(clock, house))
+        assert house.platform.texts == ["you said: hello"]
+        assert house.model.most_open == 1
 
 
 async def _a_while() -> None:

@@ -12,6 +12,7 @@ from bot.domain.sentences import sentence
 from bot.store.memory import MemoryStore
 from bot.store.memory_rows import Rows
 from tests.engine.house import RULES, Gate, House, ListPlatform, Script, ScriptedModel
+from tests.engine.test_runner import LEASE, AwayStore
 from tests.fakes import FakeClock, until
 
 SECOND = timedelta(seconds=1)
@@ -39,14 +40,17 @@ class Nodes:
 
 @asynccontextmanager
 async def nodes(
-    *scripts: Script, interrupts: bool = False, platform: ListPlatform | None = None
+    *scripts: Script,
+    interrupts: bool = False,
+    platform: ListPlatform | None = None,
+    kind: type[MemoryStore] = MemoryStore,
 ) -> AsyncIterator[Nodes]:
     clock, rows = FakeClock(), Rows()
     model, platform = ScriptedModel(*scripts), platform or ListPlatform()
 
     def house(node: str) -> House:
         rules = replace(RULES, node=node, polls=True, interrupts=interrupts)
-        store = MemoryStore(clock, rows)
+        store = kind(clock, rows)
         return House(
             model, clock=clock, store=store, platform=platform, rules=rules, among_others=True
         )
@@ -95,6 +99,44 @@ async def test_with_interrupt_a_message_on_one_node_cuts_the_turn_on_another() -
         await both.until(gate.closed.is_set, within=1.0)
         await both.until(lambda: len(both.y.platform.sent) == 2, within=2)
         assert both.y.platform.texts[-1] == "you said: no, this instead"
+
+
+async def test_turns_that_others_let_go_while_the_database_was_away_did_not_crash_there() -> None:
+    gates = [Gate("I think ") for _ in range(4)]
+    async with nodes(*gates, kind=AwayStore) as both, _third(both) as z:
+        await both.y.say("hello")
+        three = (both.y, both.x, z)
+        for n, gate in enumerate(gates):
+            await both.until(gate.reached.is_set, within=3 * LEASE)
+            _set_away(*three, away=False)
+            await both.until(lambda: all(one.engine.runner.sure for one in three), within=LEASE)
+            _set_away(*three, away=True)
+            await both.until(gate.closed.is_set, within=LEASE)
+            # One of the others finds it again first, and takes over what was let go.
+            _set_away(three[(n + 1) % 3], away=False)
+        await both.until(lambda: both.x.platform.sent, within=3 * LEASE)
+        assert both.x.platform.texts == ["you said: hello"]
+
+
+@asynccontextmanager
+async def _third(both: Nodes) -> AsyncIterator[House]:
+    assert isinstance(both.x.store, MemoryStore)
+    house = House(
+        both.x.model,
+        clock=both.clock,
+        store=AwayStore(both.clock, both.x.store._rows),
+        platform=both.x.platform,
+        rules=replace(RULES, node="z:1", polls=True),
+        among_others=True,
+    )
+    async with house.open():
+        yield house
+
+
+def _set_away(*houses: House, away: bool) -> None:
+    for house in houses:
+        assert isinstance(house.store, AwayStore)
+        house.store.away = away
 
 
 async def test_an_answer_is_put_into_its_open_request_at_once_where_its_turn_ran() -> None:

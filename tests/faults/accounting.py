@@ -22,9 +22,14 @@ FROM "usage" u JOIN conversation c ON c.id = u.conversation_id
 GROUP BY c.address ORDER BY c.address
 """
 DEAD = """
-SELECT c.address, o.error, o.body
+SELECT c.address, o.error, o.body, c.id, t.body
 FROM outbox o JOIN conversation c ON c.id = o.conversation_id
+LEFT JOIN turn t ON t.conversation_id = o.conversation_id AND t.id = o.turn
 WHERE o.state = 'dead' ORDER BY c.address
+"""
+SAID = """
+SELECT i.conversation_id, i.id, i.body
+FROM inbox i WHERE i.conversation_id IN (SELECT conversation_id FROM outbox WHERE state = 'dead')
 """
 
 
@@ -53,6 +58,7 @@ async def write_books(url: str, folder: Path) -> None:
     """The tokens of each conversation, and what an operator finds among the dead letters."""
     usage = await _rows(url, USAGE)
     dead = await _rows(url, DEAD)
+    said = {(talk, number): body for talk, number, body in await _rows(url, SAID)}
     _write(
         folder / "usage.jsonl",
         (
@@ -62,12 +68,23 @@ async def write_books(url: str, folder: Path) -> None:
     )
     _write(
         folder / "dead.jsonl",
-        ({"address": a, "error": error, "marks": _marks(body)} for a, error, body in dead),
+        (
+            {"address": a, "error": error, "marks": _marks(body) or _turns(turn, talk, said)}
+            for a, error, body, talk, turn in dead
+        ),
     )
 
 
 def _marks(body: str | None) -> list[str]:
     return [str(mark) for mark in marks_in(body or "")]
+
+
+def _turns(turn: str | None, talk: int, said: Mapping[tuple[int, int], str | None]) -> list[str]:
+    """Whom a sentence without a mark was for: everybody in its turn."""
+    if turn is None:
+        return []
+    inbounds = json.loads(turn)["value"]["inbounds"]
+    return [mark for number in inbounds for mark in _marks(said.get((talk, number)))]
 
 
 async def _rows(url: str, query: str) -> Iterable[tuple[Any, ...]]:

@@ -113,6 +113,14 @@ def repeat_for_another(folder: Path) -> None:
     append(folder / BOT, {**call, "kind": "outcome", "status": 0, "fault": "hang"})
 
 
+def told_out_of_turn(folder: Path) -> None:
+    """A turn came to nothing, and its person was told so behind the answer to the next message."""
+    tell(folder, reports=True, least=0.0)
+    kill(folder)
+    first, second = two_answers(folder)
+    change(folder / BOT, first, text=SORRY, mono=second["mono"] + LATER)
+
+
 def idle_sentence(folder: Path) -> None:
     """Everybody has an answer, and somebody is told of trouble all the same."""
     tell(folder, reports=True)
@@ -134,6 +142,7 @@ SCREENS: dict[Forgery, Promise] = {
     needless_repeat: Promise.AT_MOST_ONCE,
     repeat_for_nothing: Promise.AT_MOST_ONCE,
     repeat_for_another: Promise.AT_MOST_ONCE,
+    told_out_of_turn: Promise.ORDER,
     idle_sentence: Promise.NO_PHANTOM,
 }
 

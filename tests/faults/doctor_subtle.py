@@ -197,6 +197,16 @@ def hidden_growth(folder: Path) -> None:
     rewrite(folder / "samples.jsonl", forgetful)
 
 
+def tasks_left_over(folder: Path) -> None:
+    """Nothing has grown but the number of tasks: what nobody awaits any more still waits."""
+
+    def grown(line: Line) -> Line:
+        held = {**line["held"], "tasks": 3 * line["held"]["tasks"]}
+        return line if line["phase"] == "before" else {**line, "held": held}
+
+    rewrite(folder / "samples.jsonl", grown)
+
+
 def grown_successor(folder: Path) -> None:
     """The process that was started instead of the first holds three times as much."""
 
@@ -238,6 +248,7 @@ SUBTLE: dict[Forgery, Promise] = {
     in_an_error: Promise.NO_SECRETS,
     not_looked_at: Promise.BOUNDED,
     hidden_growth: Promise.BOUNDED,
+    tasks_left_over: Promise.BOUNDED,
     grown_successor: Promise.BOUNDED,
 }
 

@@ -1,28 +1,25 @@
 """Writes to Parley as many people at once, over the platform's webhook: also twice, also too soon.
 
-A delivery that is not acknowledged is made again, by whichever node answers: that is what the
-platform does. What it sent, when, and what came back stands in its log.
+A delivery that is not acknowledged is made again, by whichever node answers, as often as the
+platform would. What it sent, when, and what came back stands in its log.
 """
 
 import asyncio
 import random
 from collections import defaultdict
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 
 import aiohttp
 
 from tests.faults.marks import Mark, Talk
-from tests.peers.log import Json, Log
+from tests.faults.platforms import ADAPTERS, Event, Platform
+from tests.peers.log import Log
+from tests.peers.process import Remote
 
-SECRET = "fault-run-webhook-secret"
-SECRET_HEADER = "X-Telegram-Bot-Api-Secret-Token"
-PATIENCE = 5.0
-"""Seconds that one delivery may take; a frozen node must not keep the message."""
 LONGEST_WAY = 120.0
 """Seconds after which the platform gives a message up that no node takes."""
-LONGEST_PAUSE = 0.4
-FIRST_CHAT = 10_000
 WISHES = ("", "", "", "look", "enter", "stamp", "look stamp")
 """What messages ask for, beside an answer."""
 
@@ -37,6 +34,10 @@ class Habits:
     """The part that is delivered a second time."""
     reordered: float = 0.05
     """The part that leaves together with, and after, the one that follows it."""
+    copies: tuple[int, int] | None = None
+    """How often each is delivered, where that is more than once or twice."""
+    spread: float = 0.0
+    """Seconds over which half of the copies come; the others come at once."""
     wishes: Sequence[str] = WISHES
 
 
@@ -47,6 +48,8 @@ class Sent:
     mark: Mark
     at: int
     acknowledged_at: int | None = None
+    given_up: bool = False
+    """The platform has tried as often as it does; nobody has promised anything."""
 
 
 @dataclass(slots=True)
@@ -54,6 +57,8 @@ class Driver:
     """Everybody who writes. `targets` gives the addresses of the nodes that can be tried now."""
 
     targets: Callable[[], Sequence[str]]
+    platform: Platform
+    bots: Mapping[str, Remote]
     log: Log
     session: aiohttp.ClientSession
     talks: Sequence[Talk]
@@ -62,7 +67,6 @@ class Driver:
     sent: dict[Mark, Sent] = field(default_factory=dict)
     refused: int = 0
     _numbers: dict[Talk, int] = field(default_factory=lambda: defaultdict(int))
-    _updates: int = 0
     _chance: random.Random = field(default_factory=random.Random)
     _tasks: set["asyncio.Task[None]"] = field(default_factory=set)
 
@@ -118,14 +122,22 @@ class Driver:
 
     async def deliver(self, mark: Mark, wish: str = "") -> None:
         """Post until it is taken; some are posted once more although they are."""
-        update = self._update(mark, wish)
+        event = self.event(mark, wish)
+        if self.habits.copies is not None:
+            copies = range(self._chance.randint(*self.habits.copies))
+            await asyncio.gather(*(self._copy(event, number) for number in copies))
+            return
         twice = self._chance.random() < self.habits.twice
         if twice and self._chance.random() < 0.5:
-            await asyncio.gather(self._insist(mark, update), self._insist(mark, update))
+            await asyncio.gather(self._insist(event), self._insist(event, before=1))
             return
-        await self._insist(mark, update)
+        await self._insist(event)
         if twice:
-            await self._insist(mark, update)
+            await self._insist(event, before=1)
+
+    def event(self, mark: Mark, wish: str = "") -> Event:
+        """A message as the platform tells of it."""
+        return self.platform.event(mark, f"{mark} {wish}".strip())
 
     async def give_up(self) -> None:
         """Stop delivering what nobody takes."""
@@ -135,40 +147,40 @@ class Driver:
 
     # ---- on the wire ---------------------------------------------------------------------
 
-    async def _insist(self, mark: Mark, update: Json) -> None:
-        pause = 0.02
-        while True:
-            status = await self._post(mark, update)
-            if 200 <= status < 300:
+    async def _copy(self, event: Event, before: int) -> None:
+        """One of several deliveries; the first one leaves now."""
+        late = before > 0 and self._chance.random() < 0.5
+        await asyncio.sleep(self._chance.uniform(0.0, self.habits.spread) if late else 0.0)
+        await self._insist(event, before)
+
+    async def _insist(self, event: Event, before: int = 0) -> None:
+        """Deliver until it is taken, or given up; `before`: it has been delivered so often."""
+        loop = asyncio.get_running_loop()
+        for attempt in count(1):
+            begun = loop.time()
+            if 200 <= await self._post(event, before + attempt) < 300:
                 return
             self.refused += 1
-            await asyncio.sleep(pause * self._chance.uniform(0.5, 1.5))
-            pause = min(pause * 2, LONGEST_PAUSE)
+            if attempt == self.platform.tries:
+                break
+            took = loop.time() - begun
+            await asyncio.sleep(self.platform.pause(attempt, took, self._chance))
+        if event.mark in self.sent:
+            self.sent[event.mark].given_up = True
 
-    async def _post(self, mark: Mark, update: Json) -> int:
+    async def _post(self, event: Event, attempt: int) -> int:
         targets = self.targets()
         if not targets:
             return 0
-        url = self._chance.choice(targets)
-        entry = self.log.write("delivery", mark=str(mark), update=update["update_id"], node=url)
+        url, mark = self._chance.choice(targets), event.mark
+        entry = self.log.write("delivery", mark=str(mark), update=event.key, node=url)
         sent = self.sent.setdefault(mark, Sent(mark, entry.mono))
-        status = await self._status(f"{url}/in/{ADAPTERS[mark.talk.tenant]}", update)
+        adapter, bot = f"{url}/in/{ADAPTERS[mark.talk.tenant]}", self.bots[mark.talk.tenant]
+        status = await self.platform.deliver(event, adapter, attempt, self.session, bot)
         entry = self.log.write("delivered", mark=str(mark), node=url, status=status)
         if 200 <= status < 300 and sent.acknowledged_at is None:
             sent.acknowledged_at = entry.mono
         return status
-
-    async def _status(self, url: str, update: Json) -> int:
-        limit = aiohttp.ClientTimeout(total=PATIENCE)
-        headers = {SECRET_HEADER: SECRET}
-        try:
-            async with self.session.post(
-                url, json=update, headers=headers, timeout=limit
-            ) as answer:
-                await answer.read()
-                return answer.status
-        except (aiohttp.ClientError, TimeoutError, ConnectionError):
-            return 0
 
     # ---- what is written -----------------------------------------------------------------
 
@@ -183,29 +195,3 @@ class Driver:
 
     def _wish(self) -> str:
         return self._chance.choice(self.habits.wishes)
-
-    def forged(self, mark: Mark) -> Json:
-        """A message that looks right and that nobody has sent."""
-        return self._update(mark, "")
-
-    def _update(self, mark: Mark, wish: str) -> Json:
-        self._updates += 1
-        person = chat_of(mark.talk)
-        name = f"Person {mark.talk.number}"
-        message = {
-            "message_id": 1_000_000 + mark.number,
-            "from": {"id": person, "is_bot": False, "first_name": name, "language_code": "en"},
-            "chat": {"id": person, "type": "private", "first_name": name},
-            "date": 1_790_000_000,
-            "text": f"{mark} {wish}".strip(),
-        }
-        return {"update_id": 700_000_000 + self._updates, "message": message}
-
-
-ADAPTERS = {"a": "alpha", "b": "beta"}
-"""The adapter that serves each tenant."""
-
-
-def chat_of(talk: Talk) -> int:
-    """The chat of a conversation: the same people write to both bots."""
-    return FIRST_CHAT + talk.number

@@ -14,6 +14,8 @@ WORDS = tuple("one two three four five six seven eight nine ten".split())
 REPEATED = ("(sent again)", "（重发）")
 """How an answer begins that is sent once more because nobody knows whether it arrived."""
 
+PROMISED = "I am still working on this."
+"""How the words begin that WeChat's last call brings where the answer is not there yet."""
 SENTENCES = (
     "I could not reach the language model",
     "The language model's service would not",
@@ -31,6 +33,7 @@ SENTENCES = (
 """How the sentences begin that stand where an answer should be, alone or behind a part of it."""
 
 _MARK = re.compile(r"\bm([a-z])(\d+)x(\d+)\b")
+_NUMBER = re.compile(r"\d+$")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -55,6 +58,7 @@ class Mark:
         return f"m{self.talk}x{self.number}"
 
 
+INTERRUPTED = "I had begun “"
 UNKNOWN = re.compile(
     r"I had begun “(\w+)” (?:when I was interrupted )?and cannot tell whether it was done\."
     r"[^\n]*\n\n"
@@ -90,6 +94,28 @@ def is_exact(text: str) -> bool:
     return words == right and complete and END not in tail and not marks_in(tail)
 
 
+def pieces_of(text: str) -> list[str]:
+    """The outcomes that stand in one message, as WeChat's calls bring them: with a line between."""
+    pieces: list[str] = []
+    begun: list[str] = []
+    for part in text.split("\n\n"):
+        if is_outcome(part):
+            pieces.append("\n\n".join((*begun, part)))
+            begun = []
+        elif begun or not pieces or _begins(part):
+            begun.append(part)
+        else:  # what a sentence goes on with
+            pieces[-1] += f"\n\n{part}"
+    if begun:
+        pieces.append("\n\n".join(begun))
+    return pieces
+
+
+def _begins(part: str) -> bool:
+    """Whether this is the beginning of an answer whose end comes later."""
+    return bool(marks_in(part)) or INTERRUPTED in part or part in REPEATED
+
+
 def marks_in(text: str) -> tuple[Mark, ...]:
     """Every mark of a text once, in the order in which they stand there."""
     found = (Mark(Talk(t, int(talk)), int(number)) for t, talk, number in _MARK.findall(text))
@@ -104,3 +130,15 @@ def read_mark(text: str) -> Mark:
     """
     (mark,) = marks_in(text)
     return mark
+
+
+def number_in(chat: str | int) -> int:
+    """The number at the end of a chat's name, whatever the platform calls it.
+
+    Raises:
+        ValueError: there is none.
+    """
+    found = _NUMBER.search(str(chat))
+    if found is None:
+        raise ValueError(f"no chat of a fault run: {chat}")
+    return int(found[0])

@@ -35,6 +35,8 @@ class Node:
         """What is run: `parley` itself, or a program of the tests that starts it."""
         self.clock = folder / f"{name}.clock"
         """By how many seconds its clock is ahead, where a program of the tests looks there."""
+        self.switch = folder / f"{name}.switch"
+        """Which of its calls to the disk fail, where a program of the tests lets them."""
         self.root = ROOT
         """The tree whose code it runs."""
         self.config = folder / f"{name}.config.json"
@@ -66,7 +68,8 @@ class Node:
         environ = {key: value for key, value in os.environ.items() if "PARLEY" not in key}
         environ.pop("OPENAI_API_KEY", None)
         environ |= {"FAULTS_LEDGER": str(self.ledger), "FAULTS_NODE": self.name}
-        environ |= {"FAULTS_CLOCK": str(self.clock), **self.environ}
+        environ |= {"FAULTS_CLOCK": str(self.clock), "FAULTS_IO": str(self.switch)}
+        environ |= self.environ
         for file in (self.fault, self._arm):
             file.unlink(missing_ok=True)
         if fault is not None:

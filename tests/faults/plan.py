@@ -6,14 +6,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from tests.faults.driver import ADAPTERS, SECRET, Habits
+from tests.faults.driver import Habits
+from tests.faults.platforms import ADAPTERS, Name, Platform
 from tests.peers.process import Remote
 
 Store = Literal["sqlite", "postgres"]
-TOKENS = {"a": "111111111:FAULTS-alpha-token-xxxx", "b": "222222222:FAULTS-beta-token-xxxxx"}
 KEY = "fault-run-model-key"
-STREAMS = {"a": "draft", "b": "edit"}
-"""One bot's answers grow in drafts that are no messages, the other's in edited messages."""
 PLUGINS = Path(__file__).with_name("plugins")
 WINDOW = 40
 """Messages that the model is shown at most."""
@@ -25,6 +23,8 @@ class Plan:
 
     row: str
     store: Store
+    platform: Name = "telegram"
+    """Where people write, to both bots."""
     nodes: int = 1
     talks: int = 8
     """Conversations with each bot."""
@@ -45,12 +45,22 @@ class Plan:
     plugins: Sequence[str] = ("ledger",)
     proxied: bool = False
     """Whether each node reaches PostgreSQL through a proxy of its own."""
+    addresses: Sequence[str] = ()
+    """Where each node reaches PostgreSQL, when each has a line of its own there."""
+    doored: bool = False
+    """Whether each node reaches the model through a door that can be shut."""
     database: str = "parley.db"
     """SQLite's file, in the folder of the world."""
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """What PostgreSQL gives whoever connects to the database and asks for nothing else."""
+    pooler: bool = False
+    """Whether every node reaches PostgreSQL through PgBouncer, and in no other way."""
     space: Path | None = None
     """Where PostgreSQL is to keep the tables; its log stays where it is."""
     module: str = "bot"
     """What each node runs."""
+    environ: Mapping[str, str] = field(default_factory=dict)
+    """What it finds in its environment."""
     habits: Habits = field(default_factory=Habits)
     changes: Mapping[str, Any] = field(default_factory=dict)
 
@@ -74,6 +84,7 @@ class Peers:
 
     model: Remote
     bots: Mapping[str, Remote]
+    platform: Platform
 
 
 def config_of(plan: Plan, name: str, port: int, url: str, peers: Peers) -> dict[str, Any]:
@@ -102,30 +113,23 @@ def config_of(plan: Plan, name: str, port: int, url: str, peers: Peers) -> dict[
         "session": {"window": {"messages": WINDOW, "tokens": 100_000}},
         "outbox": {"ambiguous": plan.ambiguous},
         "adapters": {
-            ADAPTERS[tenant]: {
-                "use": "adapters.telegram",
-                "mode": "webhook",
-                "tenant": ADAPTERS[tenant],
-                "token": TOKENS[tenant],
-                "webhook_secret": SECRET,
-                "stream": STREAMS[tenant],
-                "base_url": bot.url,
-                "timeout": "5s",
-                "per_second": 0,
-                "chat_per_second": 0,
-                "group_per_minute": 0,
-            }
+            ADAPTERS[tenant]: {"tenant": ADAPTERS[tenant], **peers.platform.adapter(tenant, bot)}
             for tenant, bot in peers.bots.items()
         },
         "plugins": [{"use": str(PLUGINS / f"{plugin}.py")} for plugin in plan.plugins],
     }
+    if plan.pooler:
+        config["database"]["pooler"] = "transaction"
     for place, value in plan.changes.items():
-        section, _, key = place.partition(".")
-        config.setdefault(section, {})[key] = value
+        *above, key = place.split(".")
+        section = config
+        for one in above:
+            section = section.setdefault(one, {})
+        section[key] = value
     return config
 
 
-def describe(plan: Plan, folder: Path) -> None:
+def describe(plan: Plan, platform: Platform, folder: Path) -> None:
     """Write down for the judge what was asked for."""
     folder.mkdir(parents=True, exist_ok=True)
     told = {
@@ -140,7 +144,8 @@ def describe(plan: Plan, folder: Path) -> None:
         "calm": plan.calm,
         "least": plan.least,
         "window": WINDOW,
-        "editing": [tenant for tenant, stream in STREAMS.items() if stream == "edit"],
-        "secrets": [SECRET, KEY, *TOKENS.values()],
+        "platform": platform.name,
+        "editing": list(platform.editing),
+        "secrets": [KEY, *platform.secrets],
     }
     (folder / "run.json").write_text(json.dumps(told), encoding="utf-8")

@@ -1,16 +1,20 @@
-"""How much a process holds: memory, descriptors, threads; and its database: log and connections."""
+"""How much a process holds: memory, descriptors, threads, tasks; and its database."""
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Literal
 
+import aiohttp
 import asyncpg
 
 from tests.faults.node import Node
 from tests.peers.log import monotonic_us
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
+TASKS = re.compile(r"^parley_tasks (\S+)$", re.MULTILINE)
+PATIENCE = 30.0
 CONNECTIONS = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'parley'"
 
 
@@ -22,7 +26,8 @@ async def sample(
     connections = await _connections(url)
     with (folder / "samples.jsonl").open("a", encoding="utf-8") as file:
         for node in nodes:
-            held = {**held_by(node.pid), **wal, **connections}
+            tasks = {"tasks": await _tasks_of(node)}
+            held = {**held_by(node.pid), **tasks, **wal, **connections}
             line = {"mono": monotonic_us(), "node": node.name, "pid": node.pid, "phase": phase}
             file.write(json.dumps({**line, "held": held}) + "\n")
 
@@ -36,6 +41,18 @@ def held_by(pid: int) -> dict[str, float]:
         "fds": float(len(list((process / "fd").iterdir()))),
         "threads": float(len(list((process / "task").iterdir()))),
     }
+
+
+async def _tasks_of(node: Node) -> float:
+    """What runs or waits on its event loop: only the node itself knows."""
+    limit = aiohttp.ClientTimeout(total=PATIENCE)
+    async with (
+        aiohttp.ClientSession() as session,
+        session.get(f"{node.url}/metrics", timeout=limit) as answer,
+    ):
+        found = TASKS.search(await answer.text())
+    assert found is not None, f"{node.name} does not say how many tasks it has"
+    return float(found[1])
 
 
 def _log_of(url: str) -> dict[str, float]:

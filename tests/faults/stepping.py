@@ -6,7 +6,7 @@ clock stays as it is, as it does when somebody sets a real machine's clock.
 
 import os
 import time
-from datetime import datetime, timedelta, tzinfo
+from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import Any
 
@@ -55,8 +55,8 @@ class Stepped(datetime):
 
     @classmethod
     def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]  # on purpose
-        """Wrong, in this zone."""
-        return datetime.now(tz) + timedelta(seconds=WRONG.seconds())
+        """Wrong, in this zone; without one, as the hour is called there at that moment."""
+        return datetime.fromtimestamp(WRONG.time(), tz)
 
 
 def serve() -> None:

@@ -11,7 +11,16 @@ import pytest_asyncio
 from tests.faults.checker.delivery import reported
 from tests.faults.checker.judge import judge
 from tests.faults.checker.outcomes import Talked
-from tests.faults.checker.records import Evidence, Message, Promise, Screen, Story, Version
+from tests.faults.checker.records import (
+    Ask,
+    Event,
+    Evidence,
+    Message,
+    Promise,
+    Screen,
+    Story,
+    Version,
+)
 from tests.faults.doctor import FORGERIES, forge
 from tests.faults.doctor_logs import WORTHLESS
 from tests.faults.doctor_screens import SCREENS, SORRY
@@ -110,6 +119,25 @@ async def test_of_messages_nobody_was_asked_about_each_may_have_a_sentence_and_n
         for count in (1, 2, 3, 4)
     ]
     assert spare == [0, 0, 1, 2]
+
+
+async def test_only_over_a_line_that_lets_nothing_pass_a_lease_must_end() -> None:
+    story = Story({"lease": 2.0})
+    for number, how in enumerate(("silent", "lossy", "deaf", "slow", "dumb", "cut")):
+        for kind, at in (("cut_off", 10 * number), ("joined", 10 * number + 5)):
+            story.events.append(Event(kind, at, how, Evidence("events.jsonl", ""), at, how=how))
+    ended = [node for node, _, _ in story.severed()]
+    assert ended == ["silent", "deaf", "dumb", "cut"]
+
+
+async def test_a_lease_ends_while_its_table_is_locked_and_under_no_other_lock() -> None:
+    line = Evidence("events.jsonl", "")
+    story = Story({"lease": 2.0})
+    for call, node in enumerate(("n1", "n2")):
+        story.asks.append(Ask(call, 1, node, (), 0, [], "", line))
+    for at, table in ((10, "inbox"), (20, "node")):
+        story.events.append(Event("locked", at, "postgres", line, at + 5, how=table))
+    assert story.severed() == [("n1", 20, 25), ("n2", 20, 25)]
 
 
 def _sentences(count: int) -> list[Screen]:

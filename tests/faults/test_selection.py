@@ -41,6 +41,9 @@ ONLY_IN_CHAOS = (
     "a refused send put back",
     "before the lane is given back",
     "lease renewed",
+    "what is done keeps its text",
+    "what is done has lost its text",
+    "upkeep not written down",
 )
 SELECTED = tuple(point for point in POINTS if point.name not in ONLY_IN_CHAOS)
 

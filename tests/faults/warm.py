@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("bot", "adapters.telegram", "adapters.terminal")
+PACKAGES = ("bot", "adapters.slack", "adapters.telegram", "adapters.terminal", "adapters.wechat")
 LATE = ("asyncpg", "openai.resources.chat.completions", "tests.faults.plugins.ledger")
 """What a server reads only when it is used."""
 PATIENCE = 60.0

@@ -7,8 +7,8 @@ from typing import Protocol
 
 import msgspec
 
-from tests.faults.driver import FIRST_CHAT
-from tests.faults.marks import Mark, Talk, is_outcome, marks_in
+from tests.faults.marks import Mark, Talk, is_outcome, marks_in, number_in, pieces_of
+from tests.faults.platforms import FIRST_CHAT
 
 EVERY = 0.05
 
@@ -23,6 +23,9 @@ class _Line(msgspec.Struct):
     kind: str
     mono: int
     chat: int = 0
+    """Telegram's word for it; the next ones are Slack's and WeChat's."""
+    channel: str = ""
+    openid: str = ""
     text: str = ""
 
 
@@ -50,16 +53,21 @@ class Watch:
                         self._see(tenant, self._decoder.decode(line))
 
     def _see(self, tenant: str, line: _Line) -> None:
-        if not is_outcome(line.text):
-            return
-        marks = marks_in(line.text)
-        self.answered.update(marks)
-        if not marks:
-            self.sentences[Talk(tenant, line.chat - FIRST_CHAT)] = line.mono
+        chat = line.channel or line.openid or line.chat
+        for text in filter(is_outcome, pieces_of(line.text)):
+            marks = marks_in(text)
+            self.answered.update(marks)
+            if not marks:
+                self.sentences[Talk(tenant, number_in(chat) - FIRST_CHAT)] = line.mono
 
     def has_outcome(self, mark: Mark, sent: Written) -> bool:
         """An answer, or a sentence in its conversation that came after it."""
         return mark in self.answered or self.sentences.get(mark.talk, 0) > sent.at
+
+    def lacking(self, sent: Mapping[Mark, Written]) -> dict[Mark, Written]:
+        """What of this has no outcome yet."""
+        self.look()
+        return {mark: one for mark, one in sent.items() if not self.has_outcome(mark, one)}
 
     async def settled(self, sent: Mapping[Mark, Written], within: float) -> bool:
         """Wait until everything that was sent has its outcome; False when it took too long."""
@@ -67,10 +75,7 @@ class Watch:
         try:
             async with asyncio.timeout(within):
                 while True:
-                    self.look()
-                    left = {
-                        mark: one for mark, one in left.items() if not self.has_outcome(mark, one)
-                    }
+                    left = self.lacking(left)
                     if not left:
                         return True
                     await asyncio.sleep(EVERY)

@@ -3,25 +3,31 @@
 import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import aiohttp
 
-from tests import postgres
+from tests import pgbouncer, postgres
 from tests.faults.accounting import count_lines, write_books, write_metrics
-from tests.faults.driver import Driver
-from tests.faults.marks import Talk
+from tests.faults.administrator import configure
+from tests.faults.driver import Driver, Sent
+from tests.faults.gate import LOG, Door, doors
+from tests.faults.marks import Mark, Talk
 from tests.faults.node import Node
 from tests.faults.placing import placed
-from tests.faults.plan import TOKENS, Peers, Plan, config_of, describe
+from tests.faults.plan import Peers, Plan, config_of, describe
+from tests.faults.platforms import TENANTS, platform_of
 from tests.faults.proxy import Proxy, proxying
 from tests.faults.warm import Warm
 from tests.faults.watch import Watch
 from tests.peers.log import Log
-from tests.peers.process import Remote, running, started
+from tests.peers.process import Remote, started
 from tests.ports import free_port
+
+ASKS = 8
+"""How often somebody writes again whose answer is held back until then."""
 
 
 @dataclass(slots=True)
@@ -40,8 +46,12 @@ class World:
     server: postgres.Server | None
     proxies: Sequence[Proxy] = ()
     """One before the database for each node, in a plan that wants them."""
+    doors: Sequence[Door] = ()
+    """One before the model for each node, in a plan that wants them."""
     over: bool = False
     """Nothing more is to go wrong: what makes trouble brings its last one to an end."""
+    forsaken: set[Mark] = field(default_factory=set)
+    """Messages that somebody has waited for in vain: dead letters, or the judge will say so."""
     hidden: set[str] = field(default_factory=set)
     """Addresses of nodes that the platform does not deliver to just now."""
 
@@ -55,11 +65,34 @@ class World:
         """Every conversation."""
         return self.driver.talks
 
+    @property
+    def owed(self) -> Mapping[Mark, Sent]:
+        """What is to have an outcome: nothing that was given up, or waited for in vain before."""
+        return {
+            mark: sent
+            for mark, sent in self.driver.sent.items()
+            if mark not in self.forsaken and (sent.acknowledged_at or not sent.given_up)
+        }
+
     async def settle(self, within: float | None = None) -> bool:
         """Wait until everything acknowledged has its outcome; False when it took too long."""
         limit = within or self.plan.within
         await self.driver.arrived(limit)
-        return await self.watch.settled(self.driver.sent, limit)
+        settled = await self._outcomes(limit)
+        if limit >= self.plan.within:
+            self.forsaken |= self.watch.lacking(self.owed).keys()
+        return settled
+
+    async def _outcomes(self, limit: float) -> bool:
+        if not self.driver.platform.holds:
+            return await self.watch.settled(self.owed, limit)
+        for _ in range(ASKS):
+            if await self.watch.settled(self.owed, limit / ASKS):
+                return True
+            for talk in {mark.talk for mark in self.watch.lacking(self.owed)}:
+                self.driver.begin(talk)
+            await self.driver.arrived(limit)
+        return await self.watch.settled(self.owed, limit / ASKS)
 
     async def start(self) -> None:
         """Start every node."""
@@ -77,6 +110,8 @@ class World:
             f"bot-{tenant}.jsonl": bot for tenant, bot in self.bots.items()
         }
         lines = await count_lines(self.folder, peers)
+        if self.doors:
+            lines[LOG] = _last(self.doors[0].log)
         self.log.write("finished", lines=lines | {"driver.jsonl": _last(self.driver.log)})
 
 
@@ -89,16 +124,17 @@ async def world(
     warm: Warm | None = None,
 ) -> AsyncGenerator[World, None]:
     """A world in which nothing is started yet but the peers; all of it is gone afterwards."""
-    describe(plan, folder)
+    platform = platform_of(plan.platform)
+    describe(plan, platform, folder)
     async with AsyncExitStack() as stack:
         log = Log(folder / "events.jsonl", keep=1000)
         stack.callback(log.close)
         url, server = await _database(plan, folder, server, stack)
         bots = {
             tenant: await stack.enter_async_context(
-                running("telegram", "--token", token, log=folder / f"bot-{tenant}.jsonl")
+                platform.running(tenant, folder / f"bot-{tenant}.jsonl")
             )
-            for tenant, token in TOKENS.items()
+            for tenant in TENANTS
         }
         model = await stack.enter_async_context(
             started(
@@ -108,22 +144,32 @@ async def world(
         )
         session = await stack.enter_async_context(aiohttp.ClientSession())
         proxies = await _proxies(plan, url, stack)
-        urls = [through(url, proxy) for proxy in proxies] or [url] * plan.nodes
-        peers = Peers(model, bots)
+        urls = [through(url, "127.0.0.1", proxy.port) for proxy in proxies]
+        urls = urls or [through(url, address) for address in plan.addresses] or [url] * plan.nodes
+        if plan.pooler and server is not None:
+            pooler = stack.enter_context(pgbouncer.running(server.port))
+            urls = [pooler.url(url)] * plan.nodes
+        before = await _doors(plan, model, folder, stack)
+        peers = Peers(model, bots, platform)
         nodes = []
         for number, one in enumerate(urls, 1):
             name, port = f"n{number}", free_port()
+            if before:
+                peers = replace(peers, model=replace(model, url=before[number - 1].url))
             config = config_of(plan, name, port, one, peers)
             nodes.append(Node(name, folder, config, port, log))
             nodes[-1].module = plan.module
+            nodes[-1].environ |= plan.environ
             nodes[-1].warm = warm
         for node in nodes:
             stack.push_async_callback(node.kill, "the run is over")
         driving = Log(folder / "driver.jsonl", keep=1000)
         stack.callback(driving.close)
-        talks = [Talk(tenant, number) for tenant in TOKENS for number in range(1, plan.talks + 1)]
+        talks = [Talk(tenant, number) for tenant in TENANTS for number in range(1, plan.talks + 1)]
         driver = Driver(
             lambda: [one.url for one in nodes if one.alive and one.url not in made.hidden],
+            platform,
+            bots,
             driving,
             session,
             talks,
@@ -131,7 +177,7 @@ async def world(
             habits=plan.habits,
         )
         stack.push_async_callback(driver.give_up)
-        watch = Watch({tenant: folder / f"bot-{tenant}.jsonl" for tenant in TOKENS})
+        watch = Watch({tenant: folder / f"bot-{tenant}.jsonl" for tenant in TENANTS})
         made = World(
             plan=plan,
             folder=folder,
@@ -144,6 +190,7 @@ async def world(
             watch=watch,
             server=server,
             proxies=proxies,
+            doors=before,
         )
         yield made
 
@@ -158,6 +205,8 @@ async def _database(
     url = await server.create()
     if plan.space is not None:
         await stack.enter_async_context(placed(server, url, plan.space))
+    if plan.settings:
+        await configure(url, plan.settings)
     stack.push_async_callback(server.drop, url)
     return url, server
 
@@ -172,12 +221,20 @@ async def _proxies(plan: Plan, url: str, stack: AsyncExitStack) -> list[Proxy]:
     return [await stack.enter_async_context(proxying(host, port)) for _ in range(plan.nodes)]
 
 
+async def _doors(plan: Plan, model: Remote, folder: Path, stack: AsyncExitStack) -> Sequence[Door]:
+    if not plan.doored:
+        return ()
+    port = urlsplit(model.url).port
+    assert port is not None
+    return await stack.enter_async_context(doors(plan.nodes, port, folder))
+
+
 def _last(log: Log) -> int:
     """The number of its newest line."""
     return max((entry.number for entry in log), default=0)
 
 
-def through(url: str, proxy: Proxy) -> str:
-    """The same database behind a proxy."""
+def through(url: str, host: str, port: int | None = None) -> str:
+    """The same database over another line, or behind a proxy."""
     place = urlsplit(url)
-    return url.replace(f"@{place.hostname}:{place.port}/", f"@127.0.0.1:{proxy.port}/")
+    return url.replace(f"@{place.hostname}:{place.port}/", f"@{host}:{port or place.port}/")

@@ -22,6 +22,8 @@ class Sees(StrEnum):
     """The connection closes without an answer."""
     LATE = "late"
     """The true answer, after the fault's seconds."""
+    TRICKLE = "trickle"
+    """The fault's bytes as they stand, the fault's seconds from one to the next; then a cut."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,18 @@ def page(status: int = 502, text: str = "Bad Gateway") -> Fault:
     """What a proxy in front of the service says: HTML, whatever was asked."""
     html = f"<html><body><h1>{status} {text}</h1></body></html>"
     return Fault("page", Sees.ANSWER, status=status, body=html.encode(), content_type="text/html")
+
+
+def picture(status: int = 200) -> Fault:
+    """Nothing that could be an answer, and it says so."""
+    body = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"
+    return Fault("picture", Sees.ANSWER, status=status, body=body, content_type="image/png")
+
+
+def slow_head(seconds: float = 1.0) -> Fault:
+    """An answer whose head never comes to its end: a byte, and after a while one more."""
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-cache\r\n"
+    return Fault("slow_head", Sees.TRICKLE, body=head, seconds=seconds)
 
 
 def garbage(status: int = 200, *, effect: bool = False) -> Fault:

@@ -7,7 +7,19 @@ from dataclasses import replace
 import msgspec
 from aiohttp import web
 
-from tests.peers.faults import Fault, Faults, answered, cut, garbage, hang, holds, late, page
+from tests.peers.faults import (
+    Fault,
+    Faults,
+    answered,
+    cut,
+    garbage,
+    hang,
+    holds,
+    late,
+    page,
+    picture,
+    slow_head,
+)
 from tests.peers.log import Json, Log
 from tests.peers.model_answers import (
     Answer,
@@ -60,9 +72,9 @@ def error_in_200() -> Fault:
     return answered("error_in_200", 200, STREAM_ERROR)
 
 
-def flawed(kind: str, at: int = 2) -> Flaw:
+def flawed(kind: str, at: int = 2, every: float = 1.0) -> Flaw:
     """A stream that goes wrong before chunk `at`."""
-    return Flaw(FlawKind(kind), at)
+    return Flaw(FlawKind(kind), at, every)
 
 
 FAULTS: dict[str, Callable[..., Fault | Flaw]] = {
@@ -71,10 +83,12 @@ FAULTS: dict[str, Callable[..., Fault | Flaw]] = {
     "failure": failure,
     "error_in_200": error_in_200,
     "page": page,
+    "picture": picture,
     "garbage": garbage,
     "hang": hang,
     "cut": cut,
     "late": late,
+    "slow_head": slow_head,
     "flaw": flawed,
 }
 

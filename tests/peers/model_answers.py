@@ -54,6 +54,10 @@ class FlawKind(StrEnum):
 
     CUT = "cut"
     CUT_UTF8 = "cut_utf8"
+    CUT_JSON = "cut_json"
+    TRICKLE = "trickle"
+    AS_JSON = "as_json"
+    AS_TEXT = "as_text"
     MALFORMED = "malformed"
     STALL = "stall"
     ERROR = "error"
@@ -71,6 +75,8 @@ class Flaw:
 
     kind: FlawKind
     at: int = 2
+    every: float = 1.0
+    """Seconds from byte to byte, where they trickle."""
 
     @property
     def name(self) -> str:

@@ -15,13 +15,17 @@ from tests.peers.model_stream import (
     Head,
     body_of,
     cut_inside_a_character,
+    cut_inside_arguments,
     finish_of,
     frames_of,
 )
 from tests.peers.server import Exchange, Peer, Reply
 
 # Those after which nothing of the answer is left to say.
-_STOPPING = frozenset({FlawKind.CUT, FlawKind.CUT_UTF8, FlawKind.STALL})
+_STOPPING = frozenset(
+    {FlawKind.CUT, FlawKind.CUT_UTF8, FlawKind.CUT_JSON, FlawKind.TRICKLE, FlawKind.STALL}
+)
+_MISLABELLED = {FlawKind.AS_JSON: "application/json", FlawKind.AS_TEXT: "text/plain"}
 _STREAM_HEADERS = {"Content-Type": EVENT_STREAM, "Cache-Control": "no-cache"}
 
 
@@ -43,6 +47,8 @@ class Speech:
         stops = flaw is not None and flaw.kind in _STOPPING
         last = min(flaw.at, len(frames) - 1) if flaw is not None and stops else len(frames)
         response = web.StreamResponse(headers=_STREAM_HEADERS)
+        if flaw is not None and flaw.kind in _MISLABELLED:
+            response.content_type = _MISLABELLED[flaw.kind]
         response.enable_chunked_encoding()
         await response.prepare(self._request)
         rest = await self._paced(response, frames[:last], answer)
@@ -120,6 +126,10 @@ class Speech:
     ) -> web.StreamResponse:
         if flaw.kind is FlawKind.CUT_UTF8:
             await response.write(cut_inside_a_character(frame))
+        if flaw.kind is FlawKind.CUT_JSON:
+            await response.write(cut_inside_arguments(frame))
+        if flaw.kind is FlawKind.TRICKLE:
+            await self._trickle(response, frame, flaw)
         if flaw.kind is FlawKind.STALL:
             await self._peer.pause(None)
         self._peer.end(self._exchange, 200, cut=flaw.name, chunks=self._asked.chunks)
@@ -129,8 +139,11 @@ class Speech:
     async def _flawed_body(self, body: Json, flaw: Flaw) -> web.StreamResponse:
         whole = msgspec.json.encode(body)
         match flaw.kind:
-            case FlawKind.CUT | FlawKind.CUT_UTF8 | FlawKind.STALL:
+            case kind if kind in _STOPPING:
                 return await self._part_of_body(whole, flaw)
+            case FlawKind.AS_TEXT:
+                text = Reply(200, raw=whole, content_type=_MISLABELLED[flaw.kind])
+                return self._peer.send(self._exchange, text)
             case FlawKind.MALFORMED:
                 whole = whole[: len(whole) // 2]
             case FlawKind.NOTHING:
@@ -143,7 +156,7 @@ class Speech:
                 (choice,) = body["choices"]
                 finished = {**choice, "finish_reason": None}
                 whole = msgspec.json.encode({**body, "choices": [finished]})
-            case FlawKind.EMPTY_CHOICES | FlawKind.NULL_CHOICES | FlawKind.NO_DONE:
+            case _:  # what is wrong with its choices is wrong already; the rest is a stream's
                 pass
         return self._peer.send(self._exchange, Reply(200, raw=whole))
 
@@ -155,9 +168,16 @@ class Speech:
         await response.write(cut_inside_a_character(whole) if text else whole[: len(whole) // 2])
         if flaw.kind is FlawKind.STALL:
             await self._peer.pause(None)
+        if flaw.kind is FlawKind.TRICKLE:
+            await self._trickle(response, whole[len(whole) // 2 : -1], flaw)
         self._peer.end(self._exchange, 200, cut=flaw.name)
         self._hang_up()
         return response
+
+    async def _trickle(self, response: web.StreamResponse, rest: bytes, flaw: Flaw) -> None:
+        for byte in rest:
+            await response.write(bytes([byte]))
+            await self._peer.pause(flaw.every)
 
     def _ended(self, status: int, *, finish: str = "", usage: Usage | None = None) -> None:
         counted = {} if usage is None else {"usage": usage.as_json()}

@@ -86,6 +86,14 @@ def cut_inside_a_character(frame: bytes) -> bytes:
     return b'data: {"choices":[{"index":0,"delta":{"content":"\xe4\xbd'
 
 
+def cut_inside_arguments(frame: bytes) -> bytes:
+    """The frame up to the middle of a tool call's arguments; half of it where it has none."""
+    before, found, after = frame.partition(b'"arguments":"')
+    if not found:
+        return frame[: len(frame) // 2]
+    return before + found + after[: after.find(b'"}') // 2]
+
+
 def _payloads(answer: Answer, head: Head, usage: Usage) -> Iterator[bytes]:
     around = _Around(head)
     yield around.delta({"role": "assistant", "content": ""})

@@ -164,6 +164,8 @@ class Peer:
         reply = truth() if fault.effect else None
         if fault.sees is Sees.NOTHING:
             await self.silence(exchange, fault.seconds)
+        if fault.sees is Sees.TRICKLE:
+            await self.trickle(request, exchange, fault)
         if fault.sees is Sees.LATE and reply is not None:
             await self.pause(fault.seconds or 0.0)
             return self.send(exchange, reply)
@@ -184,6 +186,18 @@ class Peer:
         """Say nothing until the caller hangs up, the peer stops or the seconds have passed."""
         try:
             await self.pause(seconds)
+        except asyncio.CancelledError:
+            self.end(exchange, 0, closed_by="caller")
+            raise
+
+    async def trickle(self, request: web.BaseRequest, exchange: Exchange, fault: Fault) -> None:
+        """Write byte after byte past the server, until all are told or the caller hangs up."""
+        try:
+            for byte in fault.body:
+                if request.transport is None or request.transport.is_closing():
+                    return
+                request.transport.write(bytes([byte]))
+                await self.pause(fault.seconds)
         except asyncio.CancelledError:
             self.end(exchange, 0, closed_by="caller")
             raise

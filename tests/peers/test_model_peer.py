@@ -8,13 +8,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import msgspec
 import openai
 import pytest
 from openai import AsyncAzureOpenAI, AsyncOpenAI
 from openai.types.chat import ChatCompletionChunk
 
-from tests.peers.faults import Fault, cut, garbage, hang, page
+from tests.peers.faults import Fault, cut, garbage, hang, page, slow_head
 from tests.peers.log import Json, Log
 from tests.peers.model import ModelPeer, error_in_200, failure, out_of_quota, rate_limited
 from tests.peers.model_answers import (
@@ -355,6 +356,7 @@ async def test_a_page_or_an_error_with_status_200_is_served_as_asked(
     [
         (FlawKind.CUT, openai.APIConnectionError),
         (FlawKind.CUT_UTF8, openai.APIConnectionError),
+        (FlawKind.CUT_JSON, openai.APIConnectionError),
         (FlawKind.MALFORMED, ValueError),
         (FlawKind.STALL, openai.APITimeoutError),
         (FlawKind.ERROR, openai.APIError),
@@ -395,8 +397,8 @@ async def test_a_stream_may_lack_its_end(peer: ModelPeer, client: AsyncOpenAI) -
 async def test_an_unstreamed_answer_has_the_same_flaws(
     peer: ModelPeer, client: AsyncOpenAI
 ) -> None:
-    for kind in (FlawKind.CUT, FlawKind.CUT_UTF8):
-        peer.faults.plan(Flaw(kind))
+    for kind in (FlawKind.CUT, FlawKind.CUT_UTF8, FlawKind.CUT_JSON, FlawKind.TRICKLE):
+        peer.faults.plan(Flaw(kind, every=0.0001))
         with pytest.raises(openai.APIConnectionError):
             await _say(client)
     for kind, choices in ((FlawKind.EMPTY_CHOICES, []), (FlawKind.NULL_CHOICES, None)):
@@ -410,6 +412,69 @@ async def test_an_unstreamed_answer_has_the_same_flaws(
     assert (await _say(client)).choices[0].finish_reason is None
     peer.faults.plan(Flaw(FlawKind.HUGE_LINE))
     assert (await _say(client)).choices[0].finish_reason == "stop"
+
+
+async def test_a_call_is_cut_inside_its_arguments(peer: ModelPeer) -> None:
+    call = Call("clock", {"city": "Reykjavik"})
+    peer.script = always(Answer(calls=[call], flaw=Flaw(FlawKind.CUT_JSON, at=3)))
+    heard = await _heard(peer)
+    *_, cut = heard.split(b"\n\n")
+    assert b'"arguments":"' in cut
+    with pytest.raises(msgspec.DecodeError):
+        msgspec.json.decode(cut.removeprefix(b"data: "))
+
+
+async def test_a_stream_trickles_from_where_it_is_told_to(peer: ModelPeer) -> None:
+    peer.script = always(Answer(text="one two", chunks=2))
+    whole = await _heard(peer)
+    peer.faults.plan(Flaw(FlawKind.TRICKLE, at=2, every=0.0001))
+    heard = await _heard(peer)
+    assert heard.count(b"\n\n") == 3
+    assert len(heard) < len(whole)
+    assert peer.log.of("outcome")[-1].fields["cut"] == "trickle"
+
+
+async def test_a_head_trickles_and_never_ends(peer: ModelPeer) -> None:
+    peer.faults.plan(slow_head(0.0001))
+    reader, writer = await asyncio.open_connection("127.0.0.1", peer.port)
+    body = b'{"model": "m", "messages": [{"role": "user", "content": "hello"}]}'
+    length = b"Content-Length: %d" % len(body)
+    writer.write(b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\n" + length + b"\r\n\r\n")
+    writer.write(body)
+    async with asyncio.timeout(10):
+        head = await reader.read()
+    writer.close()
+    assert head.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert b"\r\n\r\n" not in head
+
+
+@pytest.mark.parametrize(
+    ("kind", "type"),
+    [(FlawKind.AS_JSON, "application/json"), (FlawKind.AS_TEXT, "text/plain")],
+)
+async def test_a_stream_may_come_under_a_wrong_name(
+    peer: ModelPeer, client: AsyncOpenAI, kind: FlawKind, type: str
+) -> None:
+    peer.faults.plan(Flaw(kind))
+    async with client.chat.completions.with_streaming_response.create(
+        model="m",
+        messages=HELLO,  # type: ignore[arg-type]  # plain objects
+        stream=True,
+    ) as response:
+        assert response.headers["content-type"].startswith(type)
+        assert (await response.read()).startswith(b"data: ")
+
+
+async def _heard(peer: ModelPeer) -> bytes:
+    """The bytes of one streamed answer, up to where they end or break off."""
+    heard = b""
+    body = {"model": "m", "messages": HELLO, "stream": True}
+    url = f"{peer.base_url}/chat/completions"
+    async with aiohttp.ClientSession() as session, session.post(url, json=body) as answer:
+        with suppress(aiohttp.ClientPayloadError):
+            async for data in answer.content.iter_any():
+                heard += data
+    return heard
 
 
 async def test_a_caller_that_hangs_up_is_noticed(peer: ModelPeer, client: AsyncOpenAI) -> None:

@@ -32,7 +32,7 @@ from bot.ports import Store
 from bot.store.memory import MemoryStore
 from bot.store.migrate import migrate_sqlite
 from bot.store.sqlite import SqliteStore
-from tests.contracts.worlds import ANN, BOB, CHAT, HERE, LEASE, OTHER_CHAT, World
+from tests.contracts.worlds import ANN, BOB, CHAT, HERE, LEASE, OTHER_CHAT, WEEK, World
 from tests.fakes import FakeClock
 
 ADDRESSES = (CHAT, OTHER_CHAT)
@@ -201,7 +201,7 @@ class Agreement(RuleBasedStateMachine):
     def deliver(self, data: st.DataObject, what: str) -> None:
         self._deliver(data.draw(st.sampled_from(self.claims)), what)
 
-    @rule(what=st.sampled_from(("send", "back", "hold", "bury")))
+    @rule(what=st.sampled_from(("send", "back", "hold", "bury", "keep")))
     def deliver_everything(self, what: str) -> None:
         for claim in self.claims:
             self._deliver(claim, what)
@@ -211,13 +211,16 @@ class Agreement(RuleBasedStateMachine):
         if head is None or not head.outbox:
             return
         row = head.outbox[0]
+        if what == "keep":
+            self.both(lambda store: store.prolong(claim, row, lasts=WEEK))
+            return
         if row.state is not OutboxState.SENDING:
             row = self.both(lambda store: store.take(claim, row))
         soon = self.clock.now() + timedelta(seconds=3)
         writes: dict[str, Ask] = {
             "send": lambda store: store.sent(claim, row, Sent("s")),
             "back": lambda store: store.put_back(claim, row, due_at=soon, error="e", repeat=True),
-            "hold": lambda store: store.hold(claim, row, until=None),
+            "hold": lambda store: store.hold(claim, row, until=None, lasts=WEEK),
             "bury": lambda store: store.bury(claim, row, error="x"),
             "lose": lambda store: store.head(claim),
         }

@@ -1,5 +1,6 @@
 """A file that was migrated is what the tables say, and a wrong one is refused with a sentence."""
 
+import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -12,13 +13,14 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.pool import NullPool
 
-from bot.errors import ConfigError
+from bot.errors import ConfigError, Transient
 from bot.store import migrations
 from bot.store.migrate import migrate_sqlite
 from bot.store.sqlite import SqliteStore
 from bot.store.sqlite_file import connect
 from bot.store.tables import READABLE_FROM, VERSION, Row
 from tests.fakes import FakeClock
+from tests.faults.disk import integrity_of, kept_short
 
 
 def _migrated(folder: Path) -> Path:
@@ -98,6 +100,19 @@ def test_an_older_schema_is_copied_before_it_is_migrated(tmp_path: Path) -> None
         assert db.execute("SELECT value FROM setting").fetchall() == [("yes",)]
     with closing(sqlite3.connect(path)) as db:
         assert db.execute("SELECT version FROM schema_version").fetchall() == [(VERSION,)]
+
+
+def test_half_a_copy_does_not_bear_the_name_of_a_whole_one(tmp_path: Path) -> None:
+    path = _migrated(tmp_path)
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("UPDATE schema_version SET version = 0")
+    with kept_short(os.getpid(), 1 << 15), pytest.raises(Transient):
+        migrate_sqlite(path, FakeClock())
+    assert list(tmp_path.glob("parley.db.schema-*")) == []
+    migrate_sqlite(path, FakeClock())
+    (copy,) = tmp_path.glob("parley.db.schema-0-*")
+    assert integrity_of(copy) == "ok"
+    assert list(tmp_path.glob("*.unfinished*")) == []
 
 
 def test_a_file_of_the_first_schema_becomes_one_of_this(tmp_path: Path) -> None:

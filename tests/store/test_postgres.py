@@ -17,7 +17,7 @@ from bot.store.postgres_pool import MOST, Pool
 from bot.store.postgres_sql import query
 from bot.store.tables import VERSION
 from tests.contracts.postgres_world import postgres_world, prepared, waits_for_a_lock
-from tests.contracts.worlds import CHAT, HERE, LEASE, World
+from tests.contracts.worlds import CHAT, HERE, LEASE, WEEK, World
 from tests.postgres import Server
 
 pytestmark = pytest.mark.postgres
@@ -253,7 +253,7 @@ async def test_an_operator_and_the_holder_of_a_lane_do_not_wait_for_each_other(
 ) -> None:
     claim = await world.claimed()
     (row,) = await world.answered(claim)
-    await world.store.hold(claim, row, until=None)
+    await world.store.hold(claim, row, until=None, lasts=WEEK)
     async with beside(world) as other, beside(world) as third:
         holding = other.transaction()
         await holding.start()

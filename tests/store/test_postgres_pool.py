@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 
@@ -17,6 +18,11 @@ from tests.contracts.postgres_world import prepared
 from tests.postgres import Server
 
 pytestmark = pytest.mark.postgres
+
+MINUTE = 60
+PATIENT = query("SELECT name, setting FROM pg_settings WHERE name LIKE 'tcp%'")
+PATIENCE = ("keepalives_idle", "keepalives_interval", "keepalives_count", "user_timeout")
+"""How long a server waits for whoever does not say a word."""
 
 
 @pytest.fixture
@@ -119,6 +125,15 @@ async def test_a_statement_that_is_cancelled_leaves_no_connection_in_doubt(url: 
                 async with asyncio.timeout(0.05):
                     await pool.fetch(SLOW, {})
             assert await pool.fetch(ONE, {}) == [(1,)]
+
+
+async def test_a_connection_whose_node_has_vanished_is_given_up_by_the_server(url: str) -> None:
+    async with pool_of(url) as pool:
+        told = {str(row[0]): str(row[1]) for row in await pool.fetch(PATIENT, {})}
+    idle, interval, count, owed = (int(told[f"tcp_{name}"]) for name in PATIENCE)
+    assert idle + interval * count == MINUTE  # two hours is what most systems wait
+    # Not every system can tell how long something may be on its way.
+    assert owed == (MINUTE * 1000 if hasattr(socket, "TCP_USER_TIMEOUT") else 0)
 
 
 async def test_a_statement_that_takes_too_long_is_given_up(url: str) -> None:

@@ -28,6 +28,13 @@ SLEEPING = (
     "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
     "AND wait_event = 'PgSleep' AND pid <> pg_backend_pid()"
 )
+NUMBER = query(
+    """
+SELECT pid, split_part(virtualtransaction, '/', 2)::bigint FROM pg_locks
+WHERE pid = pg_backend_pid() AND locktype = 'virtualxid'
+"""
+)
+"""Which connection of the server, and how many transactions there have been on it."""
 LEFT = "SELECT current_setting('lock_timeout'), (SELECT count(*) FROM pg_prepared_statements)"
 
 
@@ -54,6 +61,21 @@ async def test_each_statement_has_our_settings_and_leaves_none_behind(
         assert list((await transaction.fetch(SETTINGS, {}))[0]) == ours
     assert list(await pool._idle[0].fetchrow(LEFT)) == ["0", 0]
     await pool.close()
+
+
+async def test_servers_that_start_together_make_the_tables_once_whatever_the_databases_isolation(
+    postgres_url: str, direct: asyncpg.Connection
+) -> None:
+    """Who waited for the other's migration has to see its tables, not those of before."""
+    await direct.execute(
+        "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_isolation = "
+        "serializable', current_database()); END $$"
+    )
+    stores = [PostgresStore(postgres_url, pooled=True) for _ in range(3)]
+    await asyncio.gather(*(store.open() for store in stores))
+    for store in stores:
+        assert await store.writable()
+        await store.close()
 
 
 async def test_a_statement_that_is_refused_or_cut_off_leaves_no_transaction_to_the_next(
@@ -110,3 +132,15 @@ async def test_without_the_setting_the_pooler_is_noticed_before_a_statement_fail
     store = PostgresStore(pooler.url(postgres_url), mode=mode)
     with pytest.raises(ConfigError, match=r"database\.pooler: transaction.*docs/nodes\.md"):
         await store.open()
+
+
+@pytest.mark.pgbouncer
+async def test_through_the_pooler_a_statement_costs_the_server_one_transaction(
+    pooler: Pooler, postgres_url: str
+) -> None:
+    """Whoever names an encoding as no server does has it set anew before each of his own."""
+    pool = Pool(pooler.url(postgres_url), pooled=True, most=1)
+    await pool.open()
+    ((first, begun), *others) = [(await pool.fetch(NUMBER, {}))[0] for _ in range(4)]
+    assert [tuple(one) for one in others] == [(first, begun + more) for more in (1, 2, 3)]
+    await pool.close()

@@ -197,3 +197,23 @@ async def _limit(writer: Writer, *, pages: int) -> None:
         db.execute(f"PRAGMA max_page_count={pages}").fetchall()
 
     await writer.run(set_limit, alone=True)
+
+
+async def test_the_log_is_copied_into_the_file_again_and_again(tmp_path: Path) -> None:
+    file = tmp_path / "w.db"
+    writer = Writer(lambda: connect(file), rolled_back=lambda: None, pages=50)
+    writer.start()
+    await writer.run(lambda db: db.execute("CREATE TABLE t (n INTEGER PRIMARY KEY, x BLOB)"))
+    rows = [(3000,)] * 100
+    for _ in range(10):
+        await writer.run(
+            lambda db: db.executemany("INSERT INTO t (x) VALUES (zeroblob(?))", rows).rowcount
+        )
+    length, log = _lengths(file)
+    assert length > log
+    assert log < 2_000_000  # of four million that were written
+    await writer.close()
+
+
+def _lengths(file: Path) -> tuple[int, int]:
+    return file.stat().st_size, Path(f"{file}-wal").stat().st_size

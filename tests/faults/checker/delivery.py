@@ -15,8 +15,13 @@ ANSWERED = 6
 MODEL = "model"
 USUAL = ("stop", "tool_calls", None)
 """How a reply ends behind which nobody is owed a sentence."""
+READABLE = ("slack",)
+"""Platforms that can be asked what stands there: of no send anybody has to wonder for long."""
 LONGEST_SEND = 60 * SECOND
 """How long before it shows a send can have begun, and gone wrong."""
+
+LEFT_ALONE = 65 * SECOND
+"""How long a service that failed is not asked: a minute, and while one call tries it again."""
 
 
 @dataclass(slots=True)
@@ -68,7 +73,7 @@ def _had_reason(story: Story, message: Message, sentence: Screen) -> bool:
         ask.at <= until and message.mark in ask.block and ask.finish not in USUAL
         for ask in story.asks
     )
-    failed = model_failed(story, since, until)
+    failed = model_failed(story, message.first_at - LEFT_ALONE, until)
     return odd or failed or went_wrong(story, message.mark.talk, since, until)
 
 
@@ -82,12 +87,16 @@ def exact(talked: Talked) -> Iterator[Violation]:
 
 def _is_known(story: Story, message: Message) -> bool:
     """Whether nobody can know if its answer arrived, and the operator has been told so."""
+    if story.about["platform"] in READABLE:
+        return False
     trouble = went_wrong(story, message.mark.talk, message.first_at, story.ended_at)
     return story.dead.get(message.mark) == "ambiguous" and trouble
 
 
 def _is_orphan(story: Story, screen: Screen) -> bool:
     """A mark of thinking whose sender died before it could learn where the mark stands."""
+    if story.about["platform"] in READABLE:
+        return False
     opened = screen.versions[0].at
     only_opened = screen.text == OPENING and len(screen.versions) == 1
     span = ANSWERED * SECOND
@@ -115,6 +124,9 @@ def at_most_once(story: Story, talked: Talked) -> Iterator[Violation]:
             yield Violation(
                 Promise.AT_MOST_ONCE, f"{mark} was answered {len(screens)} times", proof
             )
+        elif story.about["platform"] in READABLE:
+            what = f"{mark} was answered again where it can be read what stands there"
+            yield Violation(Promise.AT_MOST_ONCE, what, proof)
         elif story.about["ambiguous"] == "report":
             what = f"{mark} was answered again, although the policy is to report"
             yield Violation(Promise.AT_MOST_ONCE, what, proof)
@@ -154,7 +166,8 @@ def went_wrong(story: Story, talk: Talk, since: int, until: int) -> bool:
 def model_failed(story: Story, since: int, until: int) -> bool:
     """Whether the model did, for whomever: who asks too often in vain leaves it alone for all."""
     calls = (one for one in story.strikes if one.peer == MODEL)
-    return any(since <= one.at <= until for one in calls)
+    shut = any(since < end and begin <= until for begin, end in story.shut)
+    return shut or any(since <= one.at <= until for one in calls)
 
 
 def reported(story: Story, talked: Talked, asks: list[Ask]) -> Reported:
@@ -165,7 +178,9 @@ def reported(story: Story, talked: Talked, asks: list[Ask]) -> Reported:
     known = {mark for ask in asks for mark in ask.block}
     found, turns = Reported(), 0
     for sentence in sorted(talked.sentences, key=at):
-        meant = _meant(left, asks, at(sentence))
+        # Whose answer is a dead letter is rarely told anything: the others come first.
+        living = [message for message in left if message.mark not in story.dead]
+        meant = _meant(living, asks, at(sentence)) or _meant(left, asks, at(sentence))
         if meant and meant[0].mark not in known:
             # They may have been one turn, or each one of its own that has a sentence later.
             turns += len(meant) - 1

@@ -25,7 +25,7 @@ from tests.faults.marks import Talk
 SECOND = 1_000_000
 FAULTS = (
     *("killed", "frozen", "cut_off", "fault", "told_to_stop", "restarted", "terminated"),
-    *("exhausted", *BESIDE),
+    *("exhausted", "locked", "conflicted", *BESIDE),
 )
 """What the harness did, each entry once; what the stand-ins did wrong is in their own logs."""
 
@@ -80,7 +80,7 @@ def _violations(story: Story, talks: dict[Talk, Talked]) -> Iterator[Violation]:
         yield from delivery.no_loss(story, talked, reported)
         yield from delivery.exact(talked)
         yield from delivery.at_most_once(story, talked)
-        yield from order.order(story, talked)
+        yield from order.order(story, talked, asks[talk], reported)
         yield from order.one_turn_at_a_time(story, asks[talk], runs[talk])
         yield from order.asks_without_a_lease(story, asks[talk])
         yield from delivery.no_phantom(story, talked, reported)
@@ -126,7 +126,7 @@ def _figures(story: Story, talks: dict[Talk, Talked]) -> Figures:
         orphans=sum(len(talked.halves) for talked in talks.values()),
         faults=len(faults),
         # A call that went wrong for a conversation has met what it was for.
-        met=max(len(met), sum(strike.talk is not None for strike in story.strikes)),
+        met=max(len(met), sum(strike.talk is not None for strike in story.strikes), _turned(story)),
         p99_answer=_p99(answers) or 0.0,
         p99_recovery=_p99(recoveries),
     )
@@ -143,6 +143,12 @@ def _struck(story: Story) -> Iterator[Event]:
         own = event.node not in PEERS
         if event.kind in FAULTS and own and event.at <= story.over_at:
             yield event
+
+
+def _turned(story: Story) -> int:
+    """How often somebody wrote while the way to the model was shut."""
+    written = [one.first_at for one in story.messages.values()]
+    return sum(any(since <= one <= until for one in written) for since, until in story.shut)
 
 
 def _overlap(span: Event, message: Message, screen: Screen) -> bool:

@@ -1,4 +1,4 @@
-"""I3: answers in the order of acceptance, and one turn of a conversation at a time."""
+"""I3: outcomes in the order of acceptance, and one turn of a conversation at a time."""
 
 from bisect import bisect_left
 from collections import defaultdict
@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import accumulate, pairwise
 
-from tests.faults.checker.delivery import acknowledged
-from tests.faults.checker.outcomes import Talked, at
-from tests.faults.checker.records import Ask, Message, Promise, Story, ToolRun, Violation
+from tests.faults.checker.delivery import Reported, acknowledged
+from tests.faults.checker.outcomes import Talked, at, is_repeat
+from tests.faults.checker.records import Ask, Message, Promise, Screen, Story, ToolRun, Violation
 from tests.faults.marks import Mark
 
 SECOND = 1_000_000
@@ -18,6 +18,9 @@ GRACE = 2.0
 LATE = 0.25
 """Of a lease: what was begun in time may be written down so much later on a full machine."""
 
+OUT_OF_TURN = "I have too much waiting here"
+"""The sentence that is said at once, before what waits already: that is what it is for."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Answered:
@@ -26,13 +29,13 @@ class _Answered:
     when: int
 
 
-def order(story: Story, talked: Talked) -> Iterator[Violation]:
+def order(story: Story, talked: Talked, asks: list[Ask], reported: Reported) -> Iterator[Violation]:
     """Outcomes come in the order of acceptance, as far as the logs can tell that order.
 
     A message is accepted between its first delivery and its acknowledgement; where one ends
     before another begins, their order is known.
     """
-    answers = talked.first_answers()
+    answers = talked.first_answers() | _sentences(story, talked, asks, reported)
     answered = [
         _Answered(one, one.acknowledged_at or 0, at(answers[one.mark]))
         for one in acknowledged(story, talked)
@@ -44,10 +47,37 @@ def order(story: Story, talked: Talked) -> Iterator[Violation]:
         before = bisect_left(answered, one.message.first_at, key=lambda other: other.taken_at)
         if before and latest[before - 1].when > one.when:
             first, then = latest[before - 1].message, one.message
-            what = f"{then.mark} was answered before {first.mark}, which came before it"
+            what = f"{then.mark} had its outcome before {first.mark}, which came before it"
             shown = (*answers[then.mark].evidence, *answers[first.mark].evidence)
             lines = map(str, (*first.lines[:2], *then.lines[:2]))
             yield Violation(Promise.ORDER, what, (*lines, *shown))
+
+
+def _sentences(
+    story: Story, talked: Talked, asks: list[Ask], reported: Reported
+) -> dict[Mark, Screen]:
+    """Whose each sentence is, in a conversation in which there is no second way to see it.
+
+    A sentence names nobody, and in a private chat it is a reply to nothing: it can be known by its
+    place alone. The earliest one must be the oldest unanswered message's if outcomes come in order
+    at all, the next one the next one's. That says nothing where sentences may be for others: said
+    twice or out of turn, or fewer or more than there are turns without an answer; and where turns
+    have no known order or, never shown to the model, no known end.
+    """
+    odd = any(is_repeat(one) or OUT_OF_TURN in one.text for one in talked.sentences)
+    answered, known = talked.first_answers(), {mark for ask in asks for mark in ask.block}
+    written = [one for one in story.messages.values() if one.mark.talk == talked.talk]
+    left = sorted((m for m in written if m.mark not in answered), key=lambda one: one.first_at)
+    untold = any(one.mark not in reported.of or one.mark in story.dead for one in left)
+    if odd or untold or reported.spare:
+        return {}
+    for one, other in pairwise(left):
+        if reported.of[one.mark] is reported.of[other.mark]:
+            if one.mark not in known:
+                return {}
+        elif one.acknowledged_at is None or one.acknowledged_at >= other.first_at:
+            return {}
+    return {one.mark: reported.of[one.mark] for one in left}
 
 
 def _later(one: _Answered, other: _Answered) -> _Answered:

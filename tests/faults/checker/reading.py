@@ -15,21 +15,21 @@ from tests.faults.checker.records import (
     Message,
     Promise,
     Sample,
-    Screen,
     Story,
     Strike,
     ToolRun,
-    Version,
     Violation,
-    Wire,
 )
-from tests.faults.marks import Talk, marks_in, read_mark
+from tests.faults.checker.screens import read_bot, talk_of
+from tests.faults.marks import read_mark
 
-FIRST_CHAT = 10_000
-"""Chat 10012 is conversation 12: the driver's rule, stated here a second time on purpose."""
 LONGEST = 600
 """Characters of a line that is shown as evidence."""
-ACCOUNTS = {"111111111": "a", "222222222": "b"}
+ACCOUNTS = {"111111111": "a", "222222222": "b", "T0ALPHA": "a", "T0BETA": "b"}
+ACCOUNTS |= {"wxfaultsalpha0001": "a", "wxfaultsbeta00001": "b"}
+"""Whose a bot is: Telegram's number of it, Slack's team, WeChat's name for the app."""
+ON_ITS_WAY = 500_000
+"""Microseconds in which the end of a reply that is said is not yet heard."""
 NEEDED = ("driver", "bot-a", "bot-b", "model", "events", "usage", "dead")
 """Logs without which nothing is proven, however little there was to write into them."""
 
@@ -42,8 +42,9 @@ def read(folder: Path) -> Story:
             _broken(story, f"{name}.jsonl is not there")
     _read_driver(story, folder)
     for file in sorted(folder.glob("bot-*.jsonl")):
-        _read_bot(story, file)
+        read_bot(story, file.stem.removeprefix("bot-"), _lines(story, file))
     _read_model(story, folder)
+    read_doors(story, folder)
     _read_tools(story, folder)
     _read_events(story, folder)
     _read_usage(story, folder)
@@ -92,47 +93,6 @@ def _read_driver(story: Story, folder: Path) -> None:
                 message.acknowledged_at = line["mono"]
 
 
-def _read_bot(story: Story, file: Path) -> None:
-    tenant = file.stem.removeprefix("bot-")
-    known: dict[tuple[int, int], Screen] = {}
-    asked: dict[int, Talk] = {}
-    for line, evidence in _lines(story, file):
-        kind = line["kind"]
-        if kind == "request":
-            _read_wire(story, tenant, line, evidence, asked)
-        if kind == "outcome" and line.get("fault"):
-            talk = asked.get(line["call"])
-            story.strikes.append(Strike(line["mono"], tenant, talk, evidence))
-        if kind not in ("shown", "edited", "deleted", "drafted"):
-            continue
-        talk = Talk(tenant, int(line["chat"]) - FIRST_CHAT)
-        version = Version(line["mono"], line.get("text", ""), evidence)
-        if kind == "drafted":
-            story.drafts.append((talk, version))
-            continue
-        place = (line["chat"], line["message"])
-        match kind:
-            case "shown":
-                known[place] = Screen(talk, [version])
-                story.screens.setdefault(talk, []).append(known[place])
-            case "edited":
-                known[place].versions.append(version)
-            case "deleted":
-                known[place].deleted_at = line["mono"]
-
-
-def _read_wire(
-    story: Story, tenant: str, line: Line, evidence: Evidence, asked: dict[int, Talk]
-) -> None:
-    if "chat" in line:
-        asked[line["call"]] = Talk(tenant, int(line["chat"]) - FIRST_CHAT)
-    # A call without a chat is about nobody, and may name nobody.
-    talk = asked.get(line["call"], Talk(tenant, 0))
-    marks = marks_in(json.dumps(line.get("body"), ensure_ascii=False))
-    if marks:
-        story.wires.append(Wire(talk, marks, evidence))
-
-
 def _read_model(story: Story, folder: Path) -> None:
     asked: dict[int, Ask] = {}
     for line, evidence in _lines(story, folder / "model.jsonl"):
@@ -163,6 +123,27 @@ def _read_model(story: Story, folder: Path) -> None:
                 ask_or_none.fault = line.get("fault")
 
 
+def read_doors(story: Story, folder: Path) -> None:
+    """What a node asks while its way to the model is shut was broken off, whatever was said."""
+    since: dict[str, int] = {}
+    for line, evidence in _lines(story, folder / "doors.jsonl"):
+        node, when = line["node"], line["mono"]
+        if line["kind"] == "shut":
+            since.setdefault(node, when)
+            story.strikes.append(Strike(when, "model", None, evidence))
+        elif node in since:
+            _shut(story, node, since.pop(node), when)
+    for node, when in since.items():
+        _shut(story, node, when, story.ended_at)
+
+
+def _shut(story: Story, node: str, since: int, until: int) -> None:
+    story.shut.append((since, until))
+    for ask in story.asks:
+        if ask.node == node and ask.at < until and (ask.ended_at or until) > since - ON_ITS_WAY:
+            ask.fault = ask.fault or "shut"
+
+
 def _read_tools(story: Story, folder: Path) -> None:
     open_runs: dict[tuple[str, int], ToolRun] = {}
     for line, evidence in _lines(story, folder / "tools.jsonl"):
@@ -172,7 +153,7 @@ def _read_tools(story: Story, folder: Path) -> None:
                 tool=line["tool"],
                 key=line["key"],
                 mark=read_mark(line["mark"]),
-                talk=Talk(line["tenant"][0], int(line["chat"]) - FIRST_CHAT),
+                talk=talk_of(line["tenant"][0], line["chat"]),
                 node=line["node"],
                 pid=line["pid"],
                 at=line["mono"],
@@ -221,7 +202,7 @@ def _read_events(story: Story, folder: Path) -> None:
 def _read_usage(story: Story, folder: Path) -> None:
     for line, _ in _lines(story, folder / "usage.jsonl"):
         _, account, chat = line["address"].split(":")[:3]
-        story.usage[Talk(ACCOUNTS[account], int(chat) - FIRST_CHAT)] = line
+        story.usage[talk_of(ACCOUNTS[account], chat)] = line
     for line, _ in _lines(story, folder / "dead.jsonl"):
         story.dead |= {read_mark(mark): line["error"] for mark in line["marks"]}
         story.node_logs["dead.jsonl (errors)"] = (

@@ -9,8 +9,13 @@ from tests.faults.marks import Mark, Talk, is_outcome, marks_in
 Line = dict[str, Any]
 LOOK = 0.5
 """Leases after which a node that was away knows that it was: it renews every third of one."""
-BESIDE = ("set", "filled", "limited", "write_protected", "knocked", "copied")
+BESIDE = ("set", "filled", "limited", "write_protected", "io_failed", "knocked", "copied")
 """Of a clock, of a disk, of strangers: nobody who lives through it may wonder about a send."""
+PASSING = ("slow", "lossy")
+"""How a line can be bad and still be one. What is done over it can fail and its lease be lost: a
+send may be in doubt after them as after a line that is cut."""
+LEASES = "node"
+"""The table in which leases stand: who locks it lets nobody renew one."""
 PEERS = ("model", "a", "b")
 """Who goes wrong by himself: what really did stands in his own log, not in the harness's."""
 
@@ -218,6 +223,8 @@ class Story:
     tools: list[ToolRun] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     strikes: list[Strike] = field(default_factory=list)
+    shut: list[tuple[int, int]] = field(default_factory=list)
+    """When the way to the model was shut, for whichever node."""
     wires: list[Wire] = field(default_factory=list)
     broken: list[Violation] = field(default_factory=list)
     """What makes the logs themselves worth nothing."""
@@ -254,15 +261,18 @@ class Story:
     def severed(self) -> list[tuple[str, int, int]]:
         """Which node's line to the database let nothing through or nothing back, from when to when.
 
-        A slow line is none: leases are renewed over it.
+        A slow line is none, nor is one that loses a part: leases may be renewed over both.
         """
         found: list[tuple[str, int, int]] = []
         since: dict[str, int] = {}
         for event in self.events:
-            if event.kind == "cut_off" and event.how != "slow":
+            if event.kind == "cut_off" and event.how not in PASSING:
                 since.setdefault(event.node, event.at)
             elif event.kind == "joined" and event.node in since:
                 found.append((event.node, since.pop(event.node), event.at))
+            elif event.kind == "locked" and event.how == LEASES:
+                nodes = sorted({ask.node for ask in self.asks})
+                found += [(node, event.at, event.until) for node in nodes]
         return found
 
     def deaths(self, node: str) -> list[int]:

@@ -1,12 +1,16 @@
-"""The wall clock of a node is set, an hour ahead or back, or runs at a wrong pace for a while."""
+"""The wall clock of a node is set, an hour ahead or back, or runs at a wrong pace for a while.
+
+The pace is what NTP does to a clock that is a little wrong, and more. The machines stand where
+summer time is kept, and some clocks are set to the moment before it begins or ends.
+"""
 
 import asyncio
 import json
 import random
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
-from itertools import pairwise
+from itertools import cycle, pairwise
 
 from tests.faults.bench import Bench
 from tests.faults.driver import Habits
@@ -18,6 +22,11 @@ from tests.faults.world import World
 HOUR = 3600.0
 STEPS = (HOUR, -HOUR, -600.0)
 """How far a right clock is set wrong; a wrong one is set right again."""
+ZONE = "Europe/Berlin"
+CHANGES = (datetime(2026, 3, 29, 1, tzinfo=UTC), datetime(2026, 10, 25, 1, tzinfo=UTC))
+"""When the hour behind two o'clock is left out there, and when it comes twice."""
+BEFORE = 0.4
+"""Seconds until then, shorter than any pause: whoever is set to it lives through it."""
 PACES = (-0.5, 0.5, 0.9)
 """Seconds by which a clock gets further away in each second while it runs wrong."""
 WRONG = (1.0, 4.0)
@@ -60,6 +69,7 @@ def plan_of(bench: Bench) -> Plan:
         seed=bench.seed,
         pause=0.3,
         module="tests.faults.stepping",
+        environ={"TZ": ZONE},
         habits=Habits(rate=15.0),
     )
 
@@ -78,6 +88,10 @@ def _turn(node: Node, ahead: float) -> None:
 
 async def _set(bench: Bench, world: World, chance: random.Random) -> None:
     ahead = dict.fromkeys((node.name for node in world.nodes), 0.0)
+    # Each in its turn, in another order each time: chance alone leaves some out.
+    kinds: list[float | datetime] = [*STEPS, *CHANGES]
+    steps = cycle(chance.sample(kinds, len(kinds)))
+    lived_through = 0
     while not world.over:
         await asyncio.sleep(chance.uniform(*PAUSE))
         node = chance.choice(world.nodes)
@@ -85,9 +99,18 @@ async def _set(bench: Bench, world: World, chance: random.Random) -> None:
             ahead[node.name] = await _run_wrong(world, node, ahead[node.name], chance)
             continue
         is_right = abs(ahead[node.name]) < min(map(abs, STEPS)) / 2
-        ahead[node.name] = chance.choice(STEPS) if is_right else 0.0
+        step = next(steps) if is_right else 0.0
+        lived_through += isinstance(step, datetime)
+        ahead[node.name] = _ahead(step)
         set_clock(world, node, ahead[node.name])
+    bench.told.append(f"lived through changes of the hour: {lived_through}")
     await _notice(bench, world)
+
+
+def _ahead(step: float | datetime) -> float:
+    if isinstance(step, datetime):
+        return (step - datetime.now(UTC)).total_seconds() - BEFORE
+    return step
 
 
 async def _notice(bench: Bench, world: World) -> None:

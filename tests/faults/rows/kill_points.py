@@ -9,6 +9,8 @@ from tests.faults.plan import Plan
 from tests.faults.rows.points import POINTS, Point
 from tests.faults.world import World
 
+EXPIRY = {"session.journal": "1s"}
+"""So that upkeep has something to do each time: what is done loses its text."""
 RECOVERY = 20.0
 """Seconds in which everything that was interrupted has its outcome."""
 OTHERS = 5
@@ -19,13 +21,15 @@ APART = 0.1
 
 async def kill_points(bench: Bench, points: Sequence[Point] = POINTS) -> None:
     """Each start after a kill first brings to its end what the kill interrupted."""
-    plan = Plan("kill points", bench.store, seed=bench.seed, talks=6, habits=Habits(rate=40))
+    habits = Habits(rate=40)
+    plan = Plan("kill points", bench.store, seed=bench.seed, talks=6, habits=habits, changes=EXPIRY)
     async with bench.world(plan) as world:
         await world.node.start()
         await world.driver.run(10)
         await world.node.kill("the beginning")
         for number, point in enumerate(points):
             await _die(bench, world, point, number)
+        world.node.module = "bot"
         await world.node.start()
         await world.driver.run(10)
         await world.settle(RECOVERY)
@@ -35,7 +39,15 @@ async def kill_points(bench: Bench, points: Sequence[Point] = POINTS) -> None:
 async def takeovers(bench: Bench, points: Sequence[Point] = POINTS) -> None:
     """The same, and another node brings to its end what was interrupted: nobody starts it again."""
     habits = Habits(rate=40)
-    plan = Plan("takeovers", "postgres", nodes=2, seed=bench.seed, talks=6, habits=habits)
+    plan = Plan(
+        "takeovers",
+        "postgres",
+        nodes=2,
+        seed=bench.seed,
+        talks=6,
+        habits=habits,
+        changes=EXPIRY,
+    )
     async with bench.world(plan) as world:
         victim, heir = world.nodes
         await heir.start()
@@ -46,6 +58,7 @@ async def takeovers(bench: Bench, points: Sequence[Point] = POINTS) -> None:
             world.hidden.clear()
             if not await world.settle(RECOVERY):
                 bench.missed.append(f"{heir.name} did not take over after {point.name!r}")
+        victim.module = "bot"
         await victim.start()
         await world.driver.run(10)
         await world.settle(RECOVERY)
@@ -54,6 +67,7 @@ async def takeovers(bench: Bench, points: Sequence[Point] = POINTS) -> None:
 
 async def _die(bench: Bench, world: World, point: Point, number: int) -> None:
     driver = world.driver
+    world.node.module = point.module
     await world.node.start(fault=point.fault)
     if not await world.settle(RECOVERY):
         bench.missed.append(f"recovery before {point.name!r}")

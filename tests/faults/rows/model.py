@@ -1,4 +1,4 @@
-"""The model's service in every bad state: each kind alone, many at random, all of it gone."""
+"""The model's service in every bad state: each kind alone, and many at random."""
 
 import asyncio
 import random
@@ -24,15 +24,19 @@ PLAIN: tuple[tuple[str, dict[str, Any]], ...] = (
     ("error_in_200", {}),
     ("page", {}),
     ("page", {"status": 200, "text": "Welcome"}),
+    ("picture", {}),
     ("garbage", {}),
     ("hang", {}),
     ("cut", {}),
     ("late", {"seconds": 1.0}),
+    ("slow_head", {}),
 )
 FLAWS = (
     *("cut", "cut_utf8", "malformed", "stall", "error", "empty_choices", "null_choices"),
-    *("huge_line", "no_finish", "no_done", "nothing"),
+    *("huge_line", "no_finish", "no_done", "nothing", "cut_json", "trickle", "as_json", "as_text"),
 )
+IN_A_CALL = tuple(("flaw", {"kind": kind, "at": 3}) for kind in ("cut_json", "cut", "trickle"))
+"""Where the arguments of a function that the model wants to be called are half said."""
 KINDS = (
     *PLAIN,
     *(("flaw", {"kind": kind, "at": at}) for kind in FLAWS for at in (1, 5)),
@@ -42,10 +46,6 @@ BRIEF = tuple(one for one in KINDS if one != ("rate_limited", {"retry_after": 60
 SHARE = 3
 """One call in so many goes wrong."""
 ODD = ("length", "filtered", "nothing", "loop", "unknown", "json", "twins")
-OUTAGE_RATE = 6.0
-AMPLIFIED = 1.1
-"""Calls for each message that a service which is down may be made to bear, beside the probes."""
-PROBES = 40
 LEAST_BROKEN = 0.2
 """The part of all calls that goes wrong where a third is meant to."""
 
@@ -69,10 +69,11 @@ async def model_kinds(bench: Bench) -> None:
         await world.start()
         await world.driver.run(10)
         await world.settle()
-        for number, (name, args) in enumerate(KINDS):
+        for number, (name, args) in enumerate((*KINDS, *IN_A_CALL)):
+            called = number % 3 == 0 or number >= len(KINDS)
             for talk in _two(world, number):
                 await world.model.tell("faults", name=name, args=args)
-                await world.driver.say(talk, "look" if number % 3 == 0 else "")
+                await world.driver.say(talk, "look" if called else "")
                 await _outcome(bench, world, f"{name} {args}")
                 if await world.model.tell("waiting"):
                     bench.missed.append(f"{name} {args} never struck")
@@ -117,43 +118,6 @@ async def _fail_now_and_then(bench: Bench, world: World, chance: random.Random) 
     bench.told.append(f"{struck} of {asked} calls of the model went wrong")
     if struck < asked * LEAST_BROKEN:
         bench.missed.append(f"only {struck} of {asked} calls went wrong")
-
-
-async def model_outage(bench: Bench) -> None:
-    """The service answers nothing but 503 for most of the run, then it is back."""
-    plan = replace(_plan(bench, "model outage", OUTAGE_RATE), least=0.0)
-    async with bench.world(plan) as world:
-        await world.start()
-        await world.driver.run(10)
-        await world.settle()
-        written, asked = len(world.driver.sent), await _asked(world)
-        world.log.write("fault", node="model", kind_of="outage")
-        await world.model.tell("faults", name="failure", args={"status": 503}, times=10**9)
-        await world.driver.run(round(OUTAGE_RATE * bench.seconds))
-        await world.settle()
-        written, asked = len(world.driver.sent) - written, await _asked(world) - asked
-        if not asked:
-            bench.missed.append("nobody asked the model while it was down")
-        if asked > written * AMPLIFIED + PROBES:
-            bench.missed.append(f"{asked} calls for {written} messages while the model was down")
-        await world.model.tell("clear")
-        world.log.write("note", node="model", text="the service is back")
-        await _recovers(bench, world)
-        await world.finish()
-
-
-async def _recovers(bench: Bench, world: World) -> None:
-    """An answer again, before the longest time for which the circuit stays open is over."""
-    try:
-        async with asyncio.timeout(90):
-            while True:
-                mark = await world.driver.say(world.talks[0])
-                await world.settle(30.0)
-                if mark in world.watch.answered:
-                    return
-                await asyncio.sleep(1.0)
-    except TimeoutError:
-        bench.missed.append("no answer within 90 s after the model was back")
 
 
 async def _asked(world: World) -> int:

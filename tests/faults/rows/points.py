@@ -35,6 +35,8 @@ class Point:
     """Without other messages, whose calls would be counted, too."""
     apart: bool = False
     """With the others one after the other: together they would be one piece of work."""
+    module: str = "bot"
+    """What the server runs: `parley` itself, or a program of the tests that starts it."""
     prepare: Prepare = _nothing
     reached: Reached = _stands_still
 
@@ -100,6 +102,7 @@ async def comes(condition: Callable[[], Awaitable[bool]]) -> bool:
 
 
 TOOLS = "look stamp"
+HURRYING = "tests.faults.hurrying"
 POINTS = (
     Point("received", "store.accept:before"),
     Point("accepted, not acknowledged", "store.accept:after#2"),
@@ -141,4 +144,7 @@ POINTS = (
     Point("lane given back", "store.release:after"),
     Point("renewing the lease", "store.renew:before"),
     Point("lease renewed", "store.renew:after"),
+    Point("what is done keeps its text", "store.retain:before", module=HURRYING),
+    Point("what is done has lost its text", "store.retain:after", module=HURRYING),
+    Point("upkeep not written down", "store.tick_done:before", module=HURRYING),
 )

@@ -58,14 +58,14 @@ async def _copy_again_and_again(bench: Bench, world: World, chance: random.Rando
     torn_ones = 0
     while not world.over:
         await asyncio.sleep(chance.uniform(*BETWEEN))
-        copy = await _copy(world, source, target / "copy.db")
-        look = partial(_look, world.folder / "copies.jsonl")
-        await asyncio.to_thread(look, copy.database, copy.log, at=copy.at, torn=False)
+        copy = await copied(world, source, target / "copy.db")
+        note = partial(look, world.folder / "copies.jsonl")
+        await asyncio.to_thread(note, copy.database, copy.log, at=copy.at, torn=False)
         world.log.write("copied", node=world.node.name, since=copy.at)
         if before is not None and copy.follows(before):
             torn = _torn(before, copy, chance)
             # Behind the copy before anything may be missing, so only that one's instant counts.
-            await asyncio.to_thread(look, copy.database, torn, at=before.at, torn=True)
+            await asyncio.to_thread(note, copy.database, torn, at=before.at, torn=True)
             world.log.write("copied", node=world.node.name, since=before.at, torn=len(torn))
             torn_ones += 1
         before = copy
@@ -74,7 +74,8 @@ async def _copy_again_and_again(bench: Bench, world: World, chance: random.Rando
         bench.missed.append("no copy was torn: the log began anew each time")
 
 
-async def _copy(world: World, source: Path, target: Path) -> Copy:
+async def copied(world: World, source: Path, target: Path) -> Copy:
+    """Both files of one instant."""
     pid = world.node.pid
     # Too short to be called a freeze: nothing may go wrong because of it.
     os.kill(pid, signal.SIGSTOP)
@@ -106,7 +107,7 @@ def _torn(before: Copy, copy: Copy, chance: random.Random) -> bytes:
     return copy.log[:end] + chance.randbytes(chance.randint(0, 5000))
 
 
-def _look(book: Path, copy: Path, log: bytes, *, at: int, torn: bool) -> None:
+def look(book: Path, copy: Path, log: bytes, *, at: int, torn: bool) -> None:
     """Open a copy as a server would, and write down what is in it."""
     place = copy.with_name("opened.db")
     shutil.copyfile(copy, place)

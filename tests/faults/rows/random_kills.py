@@ -19,8 +19,14 @@ DOWN = (0.1, 1.5)
 
 async def random_kills(bench: Bench) -> None:
     """Three nodes on PostgreSQL, one process on SQLite."""
-    plan = Plan(
-        "random kills",
+    plan = plan_of(bench, "random kills")
+    await under(bench, plan, kill_now_and_then, may_end=True, noticed=("turn.resumed",))
+
+
+def plan_of(bench: Bench, row: str) -> Plan:
+    """People write all the time, and each kill meets several of them."""
+    return Plan(
+        row,
         bench.store,
         nodes=1 if bench.store == "sqlite" else 3,
         talks=30,
@@ -31,10 +37,10 @@ async def random_kills(bench: Bench) -> None:
         reports=True,
         habits=Habits(rate=RATE),
     )
-    await under(bench, plan, _kill, may_end=True, noticed=("turn.resumed",))
 
 
-async def _kill(world: World, chance: random.Random) -> None:
+async def kill_now_and_then(world: World, chance: random.Random) -> None:
+    """One node after the other, and it is started again."""
     while not world.over:
         await asyncio.sleep(chance.uniform(*EVERY))
         node = chance.choice(world.nodes)

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 
 from tests.faults.bench import Bench
 from tests.faults.node import Node
@@ -25,11 +25,13 @@ async def under(
     plan: Plan,
     trouble: Trouble,
     *,
+    before: Callable[[World], Awaitable[None]] | None = None,
     may_end: bool = False,
     noticed: Sequence[str] = (),
 ) -> None:
     """Run the plan with this trouble; `may_end`: nodes are expected to end by themselves.
 
+    `before` the load, when everybody is idle, there may be something to look at.
     `noticed` are events that the servers' own logs must hold: without them nothing was tried.
     """
     async with bench.world(plan) as world:
@@ -37,6 +39,8 @@ async def under(
         await world.driver.run(WARMING)
         await world.settle()
         await sample(world.nodes, world.url, world.folder, "before")
+        if before is not None:
+            await before(world)
         making = asyncio.create_task(trouble(world, random.Random(bench.seed)))
         try:
             await world.driver.run(round(plan.habits.rate * bench.seconds))

@@ -1,0 +1,46 @@
+"""A sync of SQLite's file that fails loses pages for good: nobody may go on as if it had not."""
+
+import asyncio
+import sqlite3
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from bot.store.sqlite_writer import LOST
+from tests.faults.disk import integrity_of
+from tests.faults.ioswitch import twin_of
+
+pytestmark = [pytest.mark.slow, pytest.mark.vfs]
+
+ROOT = Path(__file__).parents[2]
+LONG = 60
+
+
+async def _losing(folder: Path, *words: str) -> tuple[int | None, str]:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "tests.store.losing", str(folder), *words),
+        cwd=ROOT,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    async with asyncio.timeout(LONG):
+        _, said = await process.communicate()
+    return process.returncode, said.decode()
+
+
+async def test_a_power_cut_after_a_sync_that_failed_leaves_a_whole_database(tmp_path: Path) -> None:
+    code, said = await _losing(tmp_path)
+    left = twin_of(tmp_path / "w.db")
+    assert integrity_of(left) == "ok"
+    assert code == LOST
+    assert "fsync failed" in said
+    with closing(sqlite3.connect(left)) as db:
+        (rows,) = db.execute("SELECT count(*) FROM t").fetchone()
+    assert rows
+
+
+async def test_nobody_starts_on_a_log_that_does_not_reach_the_disk(tmp_path: Path) -> None:
+    code, said = await _losing(tmp_path, "start")
+    assert code == 0
+    assert said == "the disk does not keep what is written to it (fsync failed)\n"
