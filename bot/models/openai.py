@@ -46,6 +46,15 @@ A `UnicodeError` is the socket's for a host that can be no name at all: `a..b`.
 """
 _NO_ADDRESS = (httpx2.InvalidURL, httpx2.UnsupportedProtocol, aiohttp.InvalidURL, UnicodeError)
 
+_UNREACHED = (
+    (aiohttp.ClientConnectorDNSError, "its host has no address"),
+    (aiohttp.ClientConnectorCertificateError, "its certificate is not trusted"),
+    (aiohttp.ClientConnectorSSLError, "no TLS could be spoken with it"),
+    (ConnectionRefusedError, "nobody listens at its address"),
+    (aiohttp.ClientConnectorError, "it could not be connected to"),
+)
+"""The narrowest first: the first that fits is said."""
+
 T = TypeVar("T")
 OPENAI_URL = "https://api.openai.com/v1"
 _PATH = "/chat/completions"
@@ -292,12 +301,23 @@ def translated(error: Exception, name: str, now: datetime) -> ParleyError:
     if isinstance(error, _NO_ADDRESS):
         return Permanent(f"{name}: base_url is no address")
     if isinstance(error, openai.APITimeoutError):
-        return Transient(f"{name}: timed out")
+        return Transient(f"{name}: {_why_late(error)}")
     if isinstance(error, (openai.OpenAIError, ValueError)) and not isinstance(
         error, openai.APIError
     ):
         return Permanent(f"{name}: {type(error).__name__}")
     return Transient(f"{name}: {type(error).__name__}")
+
+
+def _why_late(error: BaseException) -> str:
+    """The vendor's client calls every connection that could not be made a time-out."""
+    causes = [error]
+    while (cause := causes[-1].__cause__) is not None:
+        causes.append(cause)
+    for kind, why in _UNREACHED:
+        if any(isinstance(one, kind) for one in causes):
+            return why
+    return "timed out"
 
 
 def _streams(response: httpx2.Response) -> bool:

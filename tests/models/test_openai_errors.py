@@ -10,10 +10,12 @@ import openai
 import pytest
 from aiohttp import http_exceptions
 
-from bot.errors import ParleyError, Permanent
+from bot.errors import ParleyError, Permanent, Transient
 from bot.models.openai import VENDOR_ERRORS, translated
 from tests.fakes import EPOCH
 from tests.models.asking import asking, collect, speaking_to
+from tests.peers.model import ModelPeer
+from tests.ports import free_port
 
 # Raised by parts of aiohttp that a client of plain HTTP never enters.
 ELSEWHERE = {"PayloadAccessError", "WSMessageTypeError", "WebSocketError", "EofStream"}
@@ -85,3 +87,23 @@ async def test_a_host_that_can_be_no_name_is_an_address_that_is_none(host: str) 
 def test_what_the_socket_raises_is_translated(error: OSError) -> None:
     assert isinstance(error, VENDOR_ERRORS)
     assert isinstance(translated(error, "main", EPOCH), ParleyError)
+
+
+async def test_a_model_that_cannot_be_reached_says_why_and_not_that_it_was_slow() -> None:
+    """The usual mistake with a model on one's own machine: it was not started."""
+    told = []
+    for url in (f"http://127.0.0.1:{free_port()}/v1", "http://-no-such-host.invalid/v1"):
+        async with speaking_to(url) as model:
+            with pytest.raises(Transient) as refused:
+                await collect(model, asking())
+        told.append(str(refused.value).partition(": ")[2])
+    assert told == ["nobody listens at its address", "its host has no address"]
+
+
+async def test_a_model_that_speaks_no_tls_is_not_called_slow() -> None:
+    async with (
+        ModelPeer() as peer,
+        speaking_to(f"{peer.url.replace('http:', 'https:')}/v1") as model,
+    ):
+        with pytest.raises(Transient, match="no TLS could be spoken with it"):
+            await collect(model, asking())
