@@ -41,6 +41,7 @@ from bot.errors import (
     ToolFailed,
     ToolRetry,
     Transient,
+    Unfinishable,
 )
 from bot.flight import Flight
 from bot.ports import (
@@ -142,6 +143,7 @@ __all__ = [
     "Turn",
     "TurnId",
     "TurnState",
+    "Unfinishable",
     "Unknown",
     "Url",
     "Usage",

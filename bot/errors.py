@@ -8,6 +8,7 @@ ParleyError
 ├── Held               wait for the person
 ├── Ambiguous          nobody knows whether it was sent: decide by policy
 ├── Permanent          give up and say so
+│   └── Unfinishable   send the answer as a message of its own
 ├── Fenced             somebody else runs this lane now: stop this turn, silently
 └── ToolError          tell the model
     ├── ToolFailed     it should go on without the result
@@ -68,6 +69,10 @@ class Permanent(ParleyError):
 
 class ContextTooLong(Permanent):
     """The model takes fewer tokens than it was sent; a shorter window may do."""
+
+
+class Unfinishable(Permanent):
+    """The draft cannot become this answer, and nothing was sent: it needs a message of its own."""
 
 
 class Fenced(ParleyError):

@@ -51,7 +51,10 @@ class SlackAdapter:
         self._context = context
         self._watch = Watch()
         self._threads = Threads(context.tenant, context.transcript)
-        self._client = Client(settings, context.http, context.clock, Pace(context.clock, rates))
+        self._client = Client(
+            *(settings, context.http, context.clock, Pace(context.clock, rates)),
+            must_be_sure=context.must_be_sure,
+        )
         self._reception = Reception(
             context.name,
             client=self._client,
@@ -79,7 +82,6 @@ class SlackAdapter:
 
     async def send(self, piece: Outbound) -> Sent:
         address, rendered = piece.address, render(piece.text, piece.choices)
-        self._context.must_be_sure()
         try:
             if is_private(address):
                 return await self._whisper(address, rendered, piece.key)
@@ -167,13 +169,7 @@ class SlackAdapter:
         return self._edited(*sent)
 
     def _edited(self, channel: str, ts: str) -> Draft:
-        return EditedDraft(
-            channel,
-            ts,
-            client=self._client,
-            send=self.send,
-            must_be_sure=self._context.must_be_sure,
-        )
+        return EditedDraft(channel, ts, client=self._client)
 
     # -- opening, closing, health ------------------------------------------------------------
 

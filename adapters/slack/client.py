@@ -33,14 +33,26 @@ class Identity:
 
 
 class Client:
-    """One installation's calls."""
+    """One installation's calls.
 
-    def __init__(self, settings: Settings, http: Http, clock: Clock, pace: Pace) -> None:
+    `must_be_sure` is asked right before each one that shows something: a process may be frozen
+    behind any wait, and its turns have gone on elsewhere when it wakes up.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        http: Http,
+        clock: Clock,
+        pace: Pace,
+        must_be_sure: Callable[[], None],
+    ) -> None:
         silence_the_libraries()
         self.pace = pace
         self.web = SharedClient(settings, http, clock)
         self._settings = settings
         self._clock = clock
+        self._must_be_sure = must_be_sure
         self._finder = Finder(self.web, clock, self._ask)
 
     @property
@@ -76,6 +88,7 @@ class Client:
     async def _post(
         self, channel: str, thread: str | None, key: str, how: dict[str, Any]
     ) -> tuple[str, str]:
+        self._must_be_sure()
         answer = await self._guard(
             POST,
             channel,
@@ -99,6 +112,7 @@ class Client:
 
         async def edit(how: dict[str, Any]) -> object:
             how = {"blocks": [], **how}  # without the key, the former layout would stay
+            self._must_be_sure()
             return await self._guard(
                 UPDATE, channel, self.web.chat_update(channel=channel, ts=ts, **how)
             )
@@ -126,6 +140,7 @@ class Client:
         await self.pace.call("chat.postEphemeral")
 
         async def say(how: dict[str, Any]) -> str:
+            self._must_be_sure()
             answer = await self._guard(
                 "chat.postEphemeral",
                 channel,
@@ -139,6 +154,7 @@ class Client:
         """Answer to a slash command where it was given; Slack takes five of these an hour."""
         said = {"response_type": "ephemeral", **_laid_out(rendered)}
         headers = {"Content-Type": "application/json; charset=utf-8"}
+        self._must_be_sure()
         try:
             status, found, _ = await self.web.exchange(
                 "POST", url, data=msgspec.json.encode(said), headers=headers

@@ -1,16 +1,14 @@
 """Answers while they grow: a message that is edited until it says the whole."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 
 from adapters.slack.client import Client
 from adapters.slack.failures import Declined
 from adapters.slack.render import Rendered, first_part, growing, render
-from bot import Activity, Flight, Outbound, Permanent, Sent, Transient
+from bot import Activity, Flight, Outbound, Sent, Unfinishable
 
 OPENING = "…"
 STOPPED = "⏹"
-
-Send = Callable[[Outbound], Awaitable[Sent]]
 
 
 def standing(channel: str, ts: str) -> Sent:
@@ -26,14 +24,10 @@ def channel_of(sent: Sent, otherwise: str) -> str:
 class EditedDraft:
     """A message of ours in a channel or a direct chat."""
 
-    def __init__(
-        self, channel: str, ts: str, *, client: Client, send: Send, must_be_sure: Callable[[], None]
-    ) -> None:
+    def __init__(self, channel: str, ts: str, *, client: Client) -> None:
         self._channel = channel
         self._ts = ts
         self._client = client
-        self._send = send
-        self._must_be_sure = must_be_sure
         self._flight = Flight()
         self._shown: Rendered | None = None
         self._said = ""
@@ -49,7 +43,6 @@ class EditedDraft:
         if not said.strip() or shown == self._shown:
             return
         await self._client.pace.edit(self._channel, self._ts)
-        self._must_be_sure()
         await self._flight.carry(self._client.update(self._channel, self._ts, shown))
         self._shown, self._said = shown, said
 
@@ -59,11 +52,9 @@ class EditedDraft:
         try:
             await self._put(rendered)
         except Declined as error:
-            if error.is_gone:
-                # Somebody deleted it meanwhile; the answer is still owed.
-                return await self._send(piece)
-            if error.is_about_blocks or error.code == "msg_too_long":
-                return await self._replace(piece)
+            # Somebody deleted it meanwhile, or it can be posted and not be edited in.
+            if error.is_gone or error.is_about_blocks or error.code == "msg_too_long":
+                raise Unfinishable(error.code) from None
             raise
         return standing(self._channel, self._ts)
 
@@ -78,13 +69,4 @@ class EditedDraft:
 
     async def _put(self, rendered: Rendered) -> None:
         await self._client.pace.final(self._channel, self._ts)
-        self._must_be_sure()
         await self._client.update(self._channel, self._ts, rendered)
-
-    async def _replace(self, piece: Outbound) -> Sent:
-        sent = await self._send(piece)
-        try:
-            await self._client.delete(self._channel, self._ts)
-        except (Permanent, Transient):
-            return sent  # the answer stands; the beginning of it above is only untidy
-        return sent

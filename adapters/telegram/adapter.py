@@ -50,7 +50,8 @@ class TelegramAdapter:
         rates = Rates(settings.per_second, settings.chat_per_second, settings.group_per_minute)
         self._settings = settings
         self._context = context
-        self._client = Client(settings, context.http, Pace(context.clock, rates))
+        pace = Pace(context.clock, rates)
+        self._client = Client(settings, context.http, pace, context.must_be_sure)
         me = Me(int(settings.account))
         self._reception = Reception(context.name, me, self._client, context.observer)
         self._renewals = Renewals(context.clock)
@@ -77,7 +78,6 @@ class TelegramAdapter:
         buttons = keyboard(piece.choices)
         rendered = render(piece.text)
         await self._client.pace.final(chat)
-        self._context.must_be_sure()
         for part in piece.attachments:
             if isinstance(part, Image | Audio | File):
                 message = await self._client.send_media(
@@ -122,13 +122,7 @@ class TelegramAdapter:
         return self._edited(chat, message)
 
     def _edited(self, chat: int, message: int) -> Draft:
-        return EditedDraft(
-            chat,
-            message,
-            client=self._client,
-            send=self.send,
-            must_be_sure=self._context.must_be_sure,
-        )
+        return EditedDraft(chat, message, client=self._client)
 
     def _faded(self, chat: int, thread: int | None, turn: TurnId) -> Draft:
         draft = FadingDraft(

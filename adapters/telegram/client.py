@@ -46,13 +46,22 @@ class Polled(msgspec.Struct):
 
 
 class Client:
-    """One bot's calls. Chats are numbers here; a group that has moved is followed."""
+    """One bot's calls. Chats are numbers here; a group that has moved is followed.
+
+    `must_be_sure` is asked right before each one that shows something: a process may be frozen
+    behind any wait, and its turns have gone on elsewhere when it wakes up.
+    """
 
     def __init__(
-        self, settings: Settings, http: Callable[[], aiohttp.ClientSession], pace: Pace
+        self,
+        settings: Settings,
+        http: Callable[[], aiohttp.ClientSession],
+        pace: Pace,
+        must_be_sure: Callable[[], None],
     ) -> None:
         silence_the_library()
         self.pace = pace
+        self._must_be_sure = must_be_sure
         self._settings = settings
         self._http = http
         self._token = settings.token.get_secret_value()
@@ -82,6 +91,7 @@ class Client:
         """A new message; its id. Raises what `Adapter.send` raises."""
 
         async def send(chat: int, rendered: Rendered) -> Message:
+            self._must_be_sure()
             return await self._bot.send_message(
                 chat,
                 rendered.text,
@@ -108,6 +118,7 @@ class Client:
         method, name = _method_of(self._bot, media)
 
         async def send(chat: int, caption: Rendered) -> Message:
+            self._must_be_sure()
             return await method(
                 chat,
                 **{name: media.ref},
@@ -130,6 +141,7 @@ class Client:
         """
 
         async def edit(chat: int, rendered: Rendered) -> object:
+            self._must_be_sure()
             return await self._bot.edit_message_text(
                 rendered.text,
                 chat_id=chat,
@@ -153,6 +165,7 @@ class Client:
         """The growing text of a private chat; it fades by itself."""
 
         async def show(chat: int, rendered: Rendered) -> object:
+            self._must_be_sure()
             return await self._bot.send_message_draft(
                 chat,
                 draft,

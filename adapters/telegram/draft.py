@@ -6,7 +6,7 @@ from adapters.telegram.client import Client
 from adapters.telegram.failures import Declined
 from adapters.telegram.marks import Rendered
 from adapters.telegram.render import first_part, growing, keyboard, last_part, render
-from bot import Activity, Clock, Flight, Outbound, Permanent, Sent, Transient, TurnId
+from bot import Activity, Clock, Flight, Outbound, Permanent, Sent, Transient, TurnId, Unfinishable
 
 OPENING = "…"
 RENEW_AFTER = 20.0
@@ -54,7 +54,7 @@ class FadingDraft:
 
     @property
     def is_open(self) -> bool:
-        """False once it was finished or abandoned, or has been forgotten by everybody."""
+        """False once it was finished, abandoned or left, or has been forgotten by everybody."""
         return self._is_open and self._clock.monotonic() - self._opened_at < GIVE_UP_AFTER
 
     async def show(self, text: str, activities: Sequence[Activity] = ()) -> None:
@@ -81,6 +81,10 @@ class FadingDraft:
     async def abandon(self) -> None:
         self._is_open = False
 
+    def leave(self) -> None:
+        """Not renewed here any more: it would show again behind the answer of another run."""
+        self._is_open = False
+
     async def _put(self, shown: Rendered) -> None:
         await self._flight.carry(self._call(shown))
 
@@ -97,20 +101,10 @@ class FadingDraft:
 class EditedDraft:
     """A message that is edited until it says the whole answer."""
 
-    def __init__(
-        self,
-        chat: int,
-        message: int,
-        *,
-        client: Client,
-        send: Send,
-        must_be_sure: Callable[[], None],
-    ) -> None:
+    def __init__(self, chat: int, message: int, *, client: Client) -> None:
         self._chat = chat
         self._message = message
         self._client = client
-        self._send = send
-        self._must_be_sure = must_be_sure
         self._flight = Flight()
         self._shown: Rendered | None = None
 
@@ -124,17 +118,15 @@ class EditedDraft:
         if not shown.text or shown == self._shown:
             return
         await self._client.pace.edit(self._chat)
-        self._must_be_sure()
         await self._flight.carry(self._client.edit_text(self._chat, self._message, shown))
         self._shown = shown
 
     async def finish(self, piece: Outbound) -> Sent:
         await self._flight.landed()
         if piece.attachments:
-            return await self._replace(piece)
+            raise Unfinishable("a text does not become a file")
         rendered = render(piece.text)
         await self._client.pace.final(self._chat)
-        self._must_be_sure()
         try:
             await self._client.edit_text(
                 self._chat, self._message, rendered, buttons=keyboard(piece.choices)
@@ -142,8 +134,8 @@ class EditedDraft:
         except Declined as error:
             if not error.is_gone:
                 raise
-            # Somebody deleted it meanwhile; the answer is still owed.
-            return await self._send(piece)
+            # Somebody deleted it meanwhile.
+            raise Unfinishable(error.reason) from None
         return Sent(str(self._message))
 
     async def abandon(self) -> None:
@@ -160,14 +152,6 @@ class EditedDraft:
         await self._client.edit_text(
             self._chat, self._message, first_part(Rendered(f"{said} ⏹".strip()))
         )
-
-    async def _replace(self, piece: Outbound) -> Sent:
-        sent = await self._send(piece)
-        try:
-            await self._client.delete(self._chat, self._message)
-        except (Permanent, Transient):
-            return sent  # the answer stands; the beginning of it above is only untidy
-        return sent
 
 
 class Renewals:

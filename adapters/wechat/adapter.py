@@ -49,7 +49,7 @@ class WeChatAdapter:
         clock, configured = context.clock, settings.customer_service
         self._settings = settings
         self._context = context
-        self._client = Client(settings, context.http, clock)
+        self._client = Client(settings, context.http, clock, context.must_be_sure)
         self._windows = Windows(clock)
         self._permission = Permission(
             configured=None if configured == "auto" else configured, clock=clock
@@ -117,7 +117,6 @@ class WeChatAdapter:
             raise Held("nothing more may be sent until the person writes")
         if pause := self._windows.pause(openid):
             await self._context.clock.sleep(pause)
-        self._context.must_be_sure()
         self._windows.spend(openid)
         try:
             await self._client.send(openid, message(piece))

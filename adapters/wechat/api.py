@@ -31,6 +31,7 @@ _EARLY = 300.0
 _BETWEEN_FORCED = 30.0
 _LONGEST_BETWEEN_FORCED = 3 * 3600.0
 _LONGEST_JSON = 1_000_000
+_SEND = "message/custom/send"
 
 
 class _Answer(msgspec.Struct):
@@ -57,12 +58,21 @@ class Client:
     """One account's calls. `skew` is how far our clock is ahead of the platform's, once known."""
 
     def __init__(
-        self, settings: Settings, http: Callable[[], aiohttp.ClientSession], clock: Clock
+        self,
+        settings: Settings,
+        http: Callable[[], aiohttp.ClientSession],
+        clock: Clock,
+        must_be_sure: Callable[[], None] = lambda: None,
     ) -> None:
+        """`must_be_sure` is asked right before a message is sent.
+
+        A process may be frozen while it waits for a token, and its turns go on elsewhere.
+        """
         self.skew: float | None = None
         self._settings = settings
         self._http = http
         self._clock = clock
+        self._must_be_sure = must_be_sure
         self._token = ""
         self._ends_at = 0.0
         self._forced_at: float | None = None
@@ -74,7 +84,7 @@ class Client:
     async def send(self, openid: str, message: Mapping[str, object]) -> None:
         """A customer-service message. Raises what `Adapter.send` raises."""
         body = {"touser": openid, **message}
-        await self._call("message/custom/send", body, safe_to_repeat=False)
+        await self._call(_SEND, body, safe_to_repeat=False)
 
     async def typing(self, openid: str) -> None:
         """Show that an answer is being written.
@@ -133,13 +143,19 @@ class Client:
     ) -> _Reached:
         """One call under a token; where that is refused, one more under the next."""
         token = await self._current()
+        self._be_sure_for(name)
         reached = await self._exchange(name, body, {"access_token": token, **(extra or {})})
         if _code_of(reached) in STALE_TOKENS:
             token = await self._renewed(token)
+            self._be_sure_for(name)
             reached = await self._exchange(name, body, {"access_token": token, **(extra or {})})
         if _code_of(reached) not in STALE_TOKENS:
             self._forced_wait = _BETWEEN_FORCED
         return reached
+
+    def _be_sure_for(self, name: str) -> None:
+        if name == _SEND:
+            self._must_be_sure()
 
     def _raise_for(self, reached: _Reached, tolerated: frozenset[int]) -> None:
         answer = _read(reached, _Answer)

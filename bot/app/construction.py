@@ -188,6 +188,7 @@ def make_rules(settings: Settings, *, alone: bool = False) -> Rules:
         lease=settings.database.lease,
         limits=Limits(intake.max_age, intake.lane_limit, intake.gather),
         expires=outbox.expires,
+        hold=outbox.hold,
         ambiguous=AmbiguousPolicy(outbox.ambiguous),
         locale=settings.locale,
         interrupts=intake.while_busy == "interrupt",

@@ -40,6 +40,7 @@ class Rules:
     lease: timedelta
     limits: Limits
     expires: timedelta
+    hold: timedelta
     ambiguous: AmbiguousPolicy
     locale: str
     interrupts: bool
@@ -138,6 +139,7 @@ def build_engine(
     )
     delivering = Delivering(
         *(store, adapters, clock, observer, rules.ambiguous, rules.locale),
+        hold=rules.hold,
         certain=certain,
     )
 

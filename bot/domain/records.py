@@ -1,7 +1,7 @@
 """Rows as the engine sees them: what waits, what is to be sent, who holds a lane."""
 
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from bot.domain.address import Address, Sender
@@ -108,6 +108,13 @@ class OutboxRow:
     sent: Sent | None = None
     error: str = ""
 
+    def lasting(self, lasts: timedelta) -> "OutboxRow":
+        """The row with at least so long to live from its making; what never expires stays so."""
+        ends, at_least = self.outbound.expires_at, self.created_at + lasts
+        if ends is None or ends >= at_least:
+            return self
+        return replace(self, outbound=replace(self.outbound, expires_at=at_least))
+
 
 @dataclass(frozen=True, slots=True)
 class Approval:
@@ -205,7 +212,6 @@ class SignalKind(StrEnum):
     """
 
     STOP = "stop"
-    SLOT = "slot"
     WATCHER = "watcher"
     TEXT = "text"
     SAID = "said"

@@ -95,6 +95,8 @@ class Calling:
         context = replace(self._run.context, key=call_key(self._run.turn.id, n, call))
         if effect is Effect.ONCE and (ended := await self._kept_back(call, context, step)):
             return await self._record(n, context.key, call, ended)
+        # Before it is noted: what was never begun by us must not look begun to the next one.
+        await self._run.certain()
         if effect is not Effect.READ or approved:
             await self._note(Step(n, StepKind.TOOL, context.key, None), durable=True)
         await self._run.certain()

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from bot.domain.message import Outbound
@@ -34,6 +34,8 @@ class Delivering:
     ambiguous: AmbiguousPolicy
     locale: str
     marks: Marks = field(default_factory=Marks)
+    hold: timedelta = field(kw_only=True)
+    """How long what a platform holds back may wait for the person, counted from its making."""
     certain: Callable[[], Awaitable[None]] = field(kw_only=True)
     """Waits until nobody else can hold our lanes."""
 
@@ -43,7 +45,9 @@ class Delivering:
         if not row.repeats or adapter is None:
             return piece
         marked = replace(piece, text=repeated(piece.text, self.locale))
-        return marked if len(adapter.pieces(marked)) == 1 else piece
+        # Cut in two or cut short, it would not be what was to be repeated.
+        found = [one.text for one in adapter.pieces(marked)]
+        return marked if found == [marked.text] else piece
 
     def ahead(self, row: OutboxRow, piece: Outbound) -> Outbound | None:
         """The mark alone, to be sent before a piece that has no room for it."""

@@ -59,6 +59,7 @@ class Drafting:
         self._draft: Draft | None = None
         self._task: asyncio.Task[None] | None = None
         self._ended = False
+        self._is_lost = False
 
     def start(self, group: asyncio.TaskGroup) -> None:
         self._task = group.create_task(self._run())
@@ -81,6 +82,8 @@ class Drafting:
             if self._lost_since is not None:
                 await self._whole(self._take_up_lost(self._lost_since))
             await self._grow()
+        except Fenced:
+            pass  # the lane's new holder shows what there is to see
         except asyncio.CancelledError:
             draft: object = self._draft
             if not self._ended and isinstance(draft, Leaves):
@@ -118,8 +121,6 @@ class Drafting:
             except (Ambiguous, TimeoutError):
                 self._failed("no answer")
                 return
-            except Fenced:
-                return  # the lane's new holder shows what there is to see
 
     async def _wait_and_look(self, seconds: float) -> None:
         await self._clock.sleep(seconds)
@@ -135,6 +136,7 @@ class Drafting:
         try:
             await asyncio.shield(opening)
         except asyncio.CancelledError:
+            self._is_lost = not self._sure()
             await asyncio.wait([opening])
             if not opening.cancelled():
                 opening.exception()
@@ -156,7 +158,7 @@ class Drafting:
                     await self._record(found)
                     self._resume = found
                     await self._open_and_record()
-        except (CannotTellError, TimeoutError, Transient, Permanent, Held, Ambiguous, Fenced):
+        except (CannotTellError, TimeoutError, Transient, Permanent, Held, Ambiguous):
             self._failed("not found")
 
     async def _open_and_record(self) -> None:
@@ -165,10 +167,20 @@ class Drafting:
                 self._address, turn=self._turn, reply_to=self._reply_to, resume=self._resume
             )
         if draft.sent is not None and draft.sent != self._resume:
-            try:
-                await self._record(draft.sent)
-            except (Fenced, Transient):
-                # Nobody would find it again, so it must not stand there.
-                await close_draft(draft, self._observer)
-                raise
+            await self._write_down(draft, draft.sent)
         self._draft = draft
+
+    async def _write_down(self, draft: Draft, sent: Sent) -> None:
+        try:
+            await self._record(sent)
+        except Fenced:
+            # Where it can be looked for, the lane's new holder may have answered in it by now.
+            if not isinstance(self._platform, Finds):
+                await close_draft(draft, self._observer)
+            raise
+        except Transient:
+            # Nobody would find it again, so it must not stand there; unless it was written after
+            # all, and another node has gone on in it.
+            if self._sure() and not self._is_lost:
+                await close_draft(draft, self._observer)
+            raise

@@ -126,6 +126,9 @@ class Lane:
             head.outbox,
             parked_until=head.slot_closes_at,
         )
+        if delivery.holds_up:
+            # Whoever had the lane before may have ended between the answer and its way out.
+            delivery.wake_held()
         async with asyncio.TaskGroup() as group:
             while True:
                 again = await self._step(head, delivery, group)

@@ -16,7 +16,7 @@ from bot.engine.marks import Wire
 from bot.engine.persisting import persist
 from bot.engine.sending import addressed, send
 from bot.engine.unsent import Unsent
-from bot.errors import Ambiguous, Gone, Held, Permanent, Transient
+from bot.errors import Ambiguous, Gone, Held, Permanent, Transient, Unfinishable
 from bot.ports import Draft, Finds
 
 __all__ = ["NEVER", "AmbiguousPolicy", "Delivering", "Delivery"]
@@ -76,6 +76,14 @@ class Delivery:
             for row in self._rows
         )
 
+    @property
+    def holds_up(self) -> bool:
+        """The person has been answered again since the first row was held: it may go now."""
+        held = self._rows[0] if self._rows else None
+        if held is None or held.state is not OutboxState.HELD or held.due_at != NEVER:
+            return False
+        return any(row.turn != held.turn for row in self._rows)
+
     def refresh(
         self, conversation: Conversation, rows: Iterable[OutboxRow], parked_until: datetime | None
     ) -> None:
@@ -120,17 +128,27 @@ class Delivery:
         """
         while self._rows:
             now = self._shared.clock.now()
+            if self._rows[0].state is OutboxState.HELD:
+                await self._keep()
             row = self._rows[0]
             if self._parked_until is not None and self._parked_until > now:
                 return self._parked_until
-            if self.stale:
-                # What became of it may be in the way of what stands behind it.
+            if self.stale or (self._parked_until is not None and self._is_anothers(row)):
+                # What became of it may be in the way of what stands behind it: an open request
+                # that had it when the head was read may have given it back.
                 return now + LOOK_AGAIN
-            if row.due_at > now:
+            # What was held back and is on its way since is not due at the person's next message:
+            # who sent it is gone, or it would be parked.
+            if row.due_at > now and row.state is not OutboxState.SENDING:
                 return row.due_at
             await self._deliver(row, now)
         self._left.set()
         return None
+
+    async def _keep(self) -> None:
+        known = list(self._rows)  # more may be added meanwhile
+        for place, row in enumerate(await self._unsent.keep(known)):
+            self._rows[place] = row
 
     async def _deliver(self, row: OutboxRow, now: datetime) -> None:
         shared = self._shared
@@ -149,11 +167,15 @@ class Delivery:
             await self._bury(row, "expired")
             return
         if row.state is not OutboxState.SENDING:
+            # Marked as sending and not sent, it would be in doubt for the next holder.
+            await shared.certain()
             try:
                 row = await shared.outbox.take(self._claim, row)
             except Gone:
                 self.stale = True
                 return
+            # It is ours alone now, and the wire is untouched.
+            shared.marks.will_mark(self._claim, row)
         # Whoever was frozen up to here may find that another node has sent it.
         await shared.certain()
         shared.marks.touches(row)
@@ -165,9 +187,15 @@ class Delivery:
     def _has_expired(self, row: OutboxRow, now: datetime) -> bool:
         # What has just been written is sent in any case.
         expires_at = row.outbound.expires_at
-        is_new = (row.turn, row.piece) in self._new
+        is_new = self._is_new(row)
         self._new.discard((row.turn, row.piece))
         return expires_at is not None and expires_at <= now and not is_new
+
+    def _is_new(self, row: OutboxRow) -> bool:
+        return (row.turn, row.piece) in self._new
+
+    def _is_anothers(self, row: OutboxRow) -> bool:
+        return row.state is OutboxState.SENDING and not self._is_new(row)
 
     async def _has_left(self, row: OutboxRow, sent: Sent, seconds: float) -> None:
         shared = self._shared
@@ -218,7 +246,7 @@ class Delivery:
             raise
         except (TimeoutError, Ambiguous) as error:
             reason = type(error).__name__
-            if row.draft is not None:
+            if row.draft is not None and isinstance(error, TimeoutError):
                 # An edit of what stands there can be made again: nothing shows twice.
                 await self._later(row, Transient(reason), held=held)
             else:
@@ -230,6 +258,9 @@ class Delivery:
         except Transient as error:
             self._still_unsent(row)
             await self._later(row, error, held=held)
+        except Unfinishable:
+            self._still_unsent(row)
+            await self._alone(row)
         except Permanent as error:
             self._still_unsent(row)
             await self._bury(row, type(error).__name__, said=str(error))
@@ -276,10 +307,21 @@ class Delivery:
         self._rows.popleft()
         self._drafts.pop(row.turn, None)
 
+    async def _alone(self, row: OutboxRow) -> None:
+        # Written first: whoever dies behind the send that follows has left a send in doubt.
+        self._rows[0] = await self._unsent.alone(row)
+        self._shared.marks.is_settled(row)
+        self._new.add((row.turn, row.piece))
+        await self._take_down(row)
+
     async def _bury(self, row: OutboxRow, reason: str, *, said: str = "") -> None:
         await self._unsent.bury(row, reason, said=said)
         self._shared.marks.is_settled(row)
         self._rows.popleft()
+        await self._take_down(row)
+
+    async def _take_down(self, row: OutboxRow) -> None:
+        """The draft of a piece that it will not become."""
         draft = self._drafts.pop(row.turn, None)
         observer = self._shared.observer
         if draft is not None:

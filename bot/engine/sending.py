@@ -6,8 +6,8 @@ from bot.domain.conversation import Conversation
 from bot.domain.message import Outbound, Sent
 from bot.domain.records import OutboxRow
 from bot.engine.delivering import Delivering
-from bot.errors import Held, Permanent
-from bot.ports import Draft, Drafts
+from bot.errors import Held, Permanent, Unfinishable
+from bot.ports import Adapter, Draft, Drafts
 
 
 async def send(
@@ -16,6 +16,7 @@ async def send(
     """Finish `draft`, or the one that a former holder has left; send where there is none.
 
     Raises:
+        Unfinishable: the draft cannot become it, and nothing was sent.
         Held: no adapter of this name is configured, or what the platform says.
         Transient, Permanent, Ambiguous: as the adapter found it.
     """
@@ -23,18 +24,25 @@ async def send(
     if adapter is None:
         raise Held("its adapter is not configured")
     piece = addressed(shared.said(row, conversation.adapter), conversation)
-    if draft is None and row.draft is not None and isinstance(adapter, Drafts):
-        try:
-            draft = await adapter.draft(
-                piece.address, turn=row.turn, reply_to=piece.reply_to, resume=row.draft
-            )
-        except Permanent:
-            draft = None  # it cannot be taken up any more; the answer is still owed
+    if draft is None and row.draft is not None:
+        draft = await _taken_up(adapter, row, piece)
     if draft is not None:
         return await draft.finish(piece)
     if (mark := shared.ahead(row, piece)) is not None:
         await adapter.send(mark)
     return await adapter.send(piece)
+
+
+async def _taken_up(adapter: Adapter, row: OutboxRow, piece: Outbound) -> Draft:
+    drafts: object = adapter
+    if not isinstance(drafts, Drafts):
+        raise Unfinishable("no drafts here")
+    try:
+        return await drafts.draft(
+            piece.address, turn=row.turn, reply_to=piece.reply_to, resume=row.draft
+        )
+    except Permanent as error:
+        raise Unfinishable(str(error)) from None  # the answer is still owed
 
 
 def addressed(piece: Outbound, conversation: Conversation) -> Outbound:

@@ -1,6 +1,6 @@
 """What becomes of a piece that did not leave: later, held, once more, or to the dead letters."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -52,6 +52,16 @@ class Unsent:
         self.report(row, "held", "")
         return await self._held(row, until)
 
+    async def keep(self, rows: Sequence[OutboxRow]) -> Sequence[OutboxRow]:
+        """See to it that nothing runs out behind a held piece before that; the rows then."""
+        lasts = self._shared.hold
+        lasting = [row.lasting(lasts) for row in rows]
+        if lasting != rows:
+            await self._write(
+                lambda: self._shared.outbox.prolong(self._claim, rows[0], lasts=lasts)
+            )
+        return lasting
+
     async def unknown(self, row: OutboxRow, reason: str) -> OutboxRow | None:
         """It may have been shown: once more with a mark, or to the operator, by policy."""
         now = self._shared.clock.now()
@@ -64,6 +74,12 @@ class Unsent:
         self.report(row, "repeated", reason)
         await self._put_back(row, now, "ambiguous", repeat=True)
         return replace(row, state=OutboxState.QUEUED, due_at=now, repeats=row.repeats + 1)
+
+    async def alone(self, row: OutboxRow) -> OutboxRow:
+        """Its draft cannot become it: from here on it is a message of its own."""
+        now = self._shared.clock.now()
+        await self._put_back(row, now, "no draft", alone=True)
+        return replace(row, state=OutboxState.QUEUED, due_at=now, draft=None)
 
     async def bury(self, row: OutboxRow, reason: str, *, said: str = "") -> None:
         """Give up; what the platform said stays with the row, for it may quote the person."""
@@ -82,15 +98,24 @@ class Unsent:
         )
 
     async def _held(self, row: OutboxRow, until: datetime | None) -> OutboxRow:
-        await self._write(lambda: self._shared.outbox.hold(self._claim, row, until=until))
-        return replace(row, state=OutboxState.HELD, due_at=until or NEVER)
+        lasts = self._shared.hold
+        await self._write(
+            lambda: self._shared.outbox.hold(self._claim, row, until=until, lasts=lasts)
+        )
+        return replace(row.lasting(lasts), state=OutboxState.HELD, due_at=until or NEVER)
 
     async def _put_back(
-        self, row: OutboxRow, due_at: datetime, error: str, *, repeat: bool = False
+        self,
+        row: OutboxRow,
+        due_at: datetime,
+        error: str,
+        *,
+        repeat: bool = False,
+        alone: bool = False,
     ) -> None:
         await self._write(
             lambda: self._shared.outbox.put_back(
-                self._claim, row, due_at=due_at, error=error, repeat=repeat
+                self._claim, row, due_at=due_at, error=error, repeat=repeat, alone=alone
             )
         )
 

@@ -75,7 +75,10 @@ async def expire_answers(
 
 
 async def wake_sleepers(store: Repairs, observer: Observer) -> None:
-    """Wake lanes that hold work and no time to wake; a row here is a bug somewhere."""
+    """Wake lanes that hold work and no time to wake; a row here is a bug somewhere.
+
+    What stands behind an answer that the platform holds back is no such work: it waits as well.
+    """
     _tell(observer, "repair", await store.repair())
 
 

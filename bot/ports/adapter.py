@@ -99,7 +99,13 @@ class Draft(Protocol):
         ...
 
     async def finish(self, piece: Outbound) -> Sent:
-        """Make it the final message. Raises what `Adapter.send` raises."""
+        """Make it the final message.
+
+        Raises:
+            Unfinishable: it cannot become it, and nothing was said: `Adapter.send` shall say it.
+            Else what `Adapter.send` raises; a lost answer to an edit is Transient, for an edit can
+            be made again.
+        """
         ...
 
     async def abandon(self) -> None:
@@ -283,10 +289,10 @@ class AdapterContext:
     elsewhere: Elsewhere | None = None
     """The other nodes; None where this server is the only one."""
     sure: Callable[[], bool] = lambda: True
-    """False once another node may have our turns: asked right before a draft is edited."""
+    """False once another node may have our turns: what then is said, may be said twice."""
 
     def must_be_sure(self) -> None:
-        """Right before what cannot be taken back: a process may be frozen behind any wait.
+        """Right before each call that shows something: a process may be frozen behind any wait.
 
         Raises:
             Transient: another node may have our turns, and have said this.

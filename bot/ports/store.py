@@ -152,13 +152,35 @@ class Outbox(Protocol):
     async def sent(self, claim: Claim, row: OutboxRow, sent: Sent) -> None: ...
 
     async def put_back(
-        self, claim: Claim, row: OutboxRow, *, due_at: datetime, error: str, repeat: bool = False
+        self,
+        claim: Claim,
+        row: OutboxRow,
+        *,
+        due_at: datetime,
+        error: str,
+        repeat: bool = False,
+        alone: bool = False,
     ) -> None:
-        """Sending → queued for a later try; `repeat` counts an ambiguous send made once more."""
+        """Sending → queued for a later try; `repeat` counts an ambiguous send made once more.
+
+        `alone`: its draft cannot hold it, so that from here on none stands for it.
+        """
         ...
 
-    async def hold(self, claim: Claim, row: OutboxRow, *, until: datetime | None) -> None:
-        """Wait for the person's next inbound."""
+    async def hold(
+        self, claim: Claim, row: OutboxRow, *, until: datetime | None, lasts: timedelta
+    ) -> None:
+        """Wait for the person's next inbound.
+
+        What waits from this row on is prolonged, in the same write.
+        """
+        ...
+
+    async def prolong(self, claim: Claim, row: OutboxRow, *, lasts: timedelta) -> None:
+        """Give what waits from this row on at least so long from its making.
+
+        What never expires stays so, and what is being sent is left alone.
+        """
         ...
 
     async def bury(self, claim: Claim, row: OutboxRow, *, error: str) -> None:

@@ -1,7 +1,7 @@
 """The outbox and the slots, in memory."""
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from bot.domain.conversation import ConversationId, InboundId
 from bot.domain.message import Sent
@@ -28,7 +28,14 @@ class MemoryOutbox(MemoryLanes):
             self._touch(claim.conversation)
 
     async def put_back(
-        self, claim: Claim, row: OutboxRow, *, due_at: datetime, error: str, repeat: bool = False
+        self,
+        claim: Claim,
+        row: OutboxRow,
+        *,
+        due_at: datetime,
+        error: str,
+        repeat: bool = False,
+        alone: bool = False,
     ) -> None:
         self._held(claim)
         line = self._open(row)
@@ -39,13 +46,25 @@ class MemoryOutbox(MemoryLanes):
                 due_at=due_at,
                 error=error,
                 repeats=line.row.repeats + int(repeat),
+                draft=None if alone else line.row.draft,
             )
 
-    async def hold(self, claim: Claim, row: OutboxRow, *, until: datetime | None) -> None:
+    async def hold(
+        self, claim: Claim, row: OutboxRow, *, until: datetime | None, lasts: timedelta
+    ) -> None:
         self._held(claim)
         line = self._open(row)
         if line is not None:
             self._set(line, state=OutboxState.HELD, due_at=until or FOREVER)
+            await self.prolong(claim, row, lasts=lasts)
+
+    async def prolong(self, claim: Claim, row: OutboxRow, *, lasts: timedelta) -> None:
+        self._held(claim)
+        for line in self._rows.outbox.values():
+            waits = line.row.state in {OutboxState.QUEUED, OutboxState.HELD}
+            is_behind = (line.row.turn, line.row.piece) >= (row.turn, row.piece)
+            if line.row.conversation == claim.conversation and is_behind and waits:
+                line.row = line.row.lasting(lasts)
 
     async def bury(self, claim: Claim, row: OutboxRow, *, error: str) -> None:
         self._held(claim)

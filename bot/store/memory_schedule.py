@@ -13,6 +13,7 @@ from bot.domain.records import (
     Swept,
 )
 from bot.errors import Fenced
+from bot.store.memory_lanes import UNSENT
 from bot.store.memory_outbox import MemoryOutbox
 from bot.store.memory_rows import ListenerLine, MemoryRoom, Tick
 
@@ -45,10 +46,14 @@ class MemorySessions(MemoryOutbox):
         return held or self._sleeps_on_work(conversation)
 
     def _sleeps_on_work(self, conversation: ConversationId) -> bool:
-        return bool(self._waiting(conversation)) or any(
-            key[0] == conversation and line.row.state in {OutboxState.QUEUED, OutboxState.SENDING}
+        unsent = [
+            (key, line.row.state)
             for key, line in self._rows.outbox.items()
-        )
+            if key[0] == conversation and line.row.state in UNSENT
+        ]
+        # What stands behind a held piece waits for the person as that does.
+        sendable = bool(unsent) and min(unsent)[1] is not OutboxState.HELD
+        return sendable or bool(self._waiting(conversation))
 
 
 class MemoryTicks(MemoryRoom):

@@ -115,6 +115,8 @@ class MemoryUpkeep(MemorySessions, MemoryErasure):
             }.get(row.state)
             if ends is not None and ends <= now and len(expired) < limit:
                 expired.append(self._set(line, state=OutboxState.DEAD, error="expired"))
+                if row.state is OutboxState.HELD:
+                    self._wake(row.conversation, now)
         return expired
 
     async def repair(self) -> int:

@@ -1,7 +1,7 @@
 """The outbox and the slots on PostgreSQL."""
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from bot.domain.conversation import ConversationId, InboundId
@@ -13,7 +13,7 @@ from bot.store.codec import encode_sent
 from bot.store.postgres_room import PostgresRoom, held, plain
 from bot.store.reading import outbox_row
 from bot.store.statements_postgres import HOLD
-from bot.store.times import FOREVER, to_micros
+from bot.store.times import FOREVER, micros_of, to_micros
 
 
 class PostgresOutbox(PostgresRoom):
@@ -28,13 +28,27 @@ class PostgresOutbox(PostgresRoom):
         await self._write(claim, say.SENT, {**_key(row), "sent": encode_sent(sent)})
 
     async def put_back(
-        self, claim: Claim, row: OutboxRow, *, due_at: datetime, error: str, repeat: bool = False
+        self,
+        claim: Claim,
+        row: OutboxRow,
+        *,
+        due_at: datetime,
+        error: str,
+        repeat: bool = False,
+        alone: bool = False,
     ) -> None:
         changes = {"due": to_micros(due_at), "why": plain(error), "more": int(repeat)}
-        await self._change(claim, row, OutboxState.QUEUED, changes)
+        await self._change(claim, row, OutboxState.QUEUED, {**changes, "alone": alone})
 
-    async def hold(self, claim: Claim, row: OutboxRow, *, until: datetime | None) -> None:
-        await self._change(claim, row, OutboxState.HELD, {"due": to_micros(until or FOREVER)})
+    async def hold(
+        self, claim: Claim, row: OutboxRow, *, until: datetime | None, lasts: timedelta
+    ) -> None:
+        changes = {"due": to_micros(until or FOREVER), "lasts": micros_of(lasts.total_seconds())}
+        await self._change(claim, row, OutboxState.HELD, changes)
+
+    async def prolong(self, claim: Claim, row: OutboxRow, *, lasts: timedelta) -> None:
+        values = {**_key(row), "lasts": micros_of(lasts.total_seconds())}
+        await self._write(claim, say.PROLONG, values)
 
     async def bury(self, claim: Claim, row: OutboxRow, *, error: str) -> None:
         await self._change(claim, row, OutboxState.DEAD, {"why": plain(error)})
@@ -68,8 +82,9 @@ class PostgresOutbox(PostgresRoom):
         self, claim: Claim, row: OutboxRow, state: OutboxState, changes: dict[str, Any]
     ) -> None:
         """Change a row unless it was sent or given up meanwhile: both are final."""
-        values = {"becomes": state.value, "due": None, "why": None, "more": 0, **changes}
-        await self._write(claim, say.CHANGE, {**_key(row), **values})
+        values = {"becomes": state.value, "due": None, "why": None, "more": 0, "lasts": None}
+        usual = {**_key(row), **values, "alone": False}
+        await self._write(claim, say.CHANGE, {**usual, **changes})
 
 
 def _key(row: OutboxRow) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import sqlite3
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from bot.domain.conversation import ConversationId, InboundId
@@ -13,7 +13,7 @@ from bot.store import statements
 from bot.store.codec import encode_sent
 from bot.store.reading import outbox_row
 from bot.store.sqlite_room import SqliteRoom, held, owner
-from bot.store.times import FOREVER, to_micros
+from bot.store.times import FOREVER, micros_of, to_micros
 
 
 class SqliteOutbox(SqliteRoom):
@@ -42,17 +42,40 @@ class SqliteOutbox(SqliteRoom):
         await self._writer.run(write)
 
     async def put_back(
-        self, claim: Claim, row: OutboxRow, *, due_at: datetime, error: str, repeat: bool = False
+        self,
+        claim: Claim,
+        row: OutboxRow,
+        *,
+        due_at: datetime,
+        error: str,
+        repeat: bool = False,
+        alone: bool = False,
     ) -> None:
         await self._change(
             claim,
             row,
             OutboxState.QUEUED,
-            {"due": to_micros(due_at), "why": error, "more": int(repeat)},
+            {"due": to_micros(due_at), "why": error, "more": int(repeat), "alone": alone},
         )
 
-    async def hold(self, claim: Claim, row: OutboxRow, *, until: datetime | None) -> None:
-        await self._change(claim, row, OutboxState.HELD, {"due": to_micros(until or FOREVER)})
+    async def hold(
+        self, claim: Claim, row: OutboxRow, *, until: datetime | None, lasts: timedelta
+    ) -> None:
+        await self._change(
+            claim,
+            row,
+            OutboxState.HELD,
+            {"due": to_micros(until or FOREVER), "lasts": micros_of(lasts.total_seconds())},
+        )
+
+    async def prolong(self, claim: Claim, row: OutboxRow, *, lasts: timedelta) -> None:
+        values = {**held(claim), **_key(row), "lasts": micros_of(lasts.total_seconds())}
+
+        def write(db: sqlite3.Connection) -> None:
+            owner(db, claim)
+            db.execute(statements.PROLONG, values)
+
+        await self._writer.run(write)
 
     async def bury(self, claim: Claim, row: OutboxRow, *, error: str) -> None:
         await self._change(claim, row, OutboxState.DEAD, {"why": error})
@@ -132,12 +155,16 @@ class SqliteOutbox(SqliteRoom):
             "due": None,
             "why": None,
             "more": 0,
+            "alone": False,
+            "lasts": None,
             **changes,
         }
 
         def write(db: sqlite3.Connection) -> None:
             if not db.execute(statements.CHANGE, values).rowcount:
                 owner(db, claim)
+            elif values["lasts"] is not None:
+                db.execute(statements.PROLONG, values)
 
         await self._writer.run(write)
 

@@ -113,6 +113,9 @@ class SqliteUpkeep(SqliteRoom):
         def write(db: sqlite3.Connection) -> list[OutboxRow]:
             rows = [outbox_row(row) for row in db.execute(say.FIND_EXPIRED, values).fetchall()]
             db.executemany(say.EXPIRE, [{**_key(row), "now": now} for row in rows])
+            # Whatever stands behind what was held is in nobody's shadow any longer.
+            held = {row.conversation for row in rows if row.state is OutboxState.HELD}
+            db.executemany(WAKE_AT, [{"conversation": where, "now": now} for where in held])
             return [replace(row, state=OutboxState.DEAD, error="expired") for row in rows]
 
         return await self._writer.run(write)

@@ -8,10 +8,12 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    FromClause,
     Select,
     Table,
     and_,
     bindparam,
+    case,
     delete,
     exists,
     func,
@@ -19,6 +21,7 @@ from sqlalchemy import (
     not_,
     or_,
     select,
+    tuple_,
     update,
 )
 from sqlalchemy.dialects.sqlite import dialect
@@ -83,9 +86,16 @@ LIMIT: Any = bindparam("limit")
 
 WAITING: ColumnElement[bool] = inbox.c.state == literal_column("0")
 THINKING: ColumnElement[bool] = turn.c.state == literal_column("'thinking'")
-UNSENT: ColumnElement[bool] = outbox.c.state.in_(
-    [literal_column(f"'{state}'") for state in ("queued", "sending", "held")]
-)
+
+
+def is_unsent(rows: FromClause) -> ColumnElement[bool]:
+    """What the index of unsent rows is chosen by."""
+    return rows.c.state.in_(
+        [literal_column(f"'{state}'") for state in ("queued", "sending", "held")]
+    )
+
+
+UNSENT: ColumnElement[bool] = is_unsent(outbox)
 
 
 def insert(target: Table, **changes: Any) -> Statement:
@@ -439,9 +449,23 @@ CHANGE = sql(
         due_at=func.coalesce(bindparam("due"), outbox.c.due_at),
         error=func.coalesce(bindparam("why"), outbox.c.error),
         repeats=outbox.c.repeats + bindparam("more"),
+        draft=case((bindparam("alone"), None), else_=outbox.c.draft),
         changed_at=NOW,
         **_UNSLOTTED,
     )
+)
+# What stands behind a held piece cannot leave before it: it must not run out before it either.
+PROLONG = sql(
+    update(outbox)
+    .where(
+        outbox.c.conversation_id == HERE,
+        tuple_(outbox.c.turn, outbox.c.piece) >= tuple_(bindparam("which"), bindparam("nth")),
+        UNSENT,
+        outbox.c.state != _state("sending"),
+        outbox.c.expires_at < outbox.c.created_at + bindparam("lasts"),
+        _OURS,
+    )
+    .values(expires_at=outbox.c.created_at + bindparam("lasts"))
 )
 TOUCH = sql(
     update(session)

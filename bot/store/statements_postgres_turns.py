@@ -210,17 +210,39 @@ SELECT FROM held
 """,
     **_OUTBOX,
 )
+# What stands behind a held piece cannot leave before it: it must not run out before it either.
+_PROLONG = """
+  UPDATE outbox o SET expires_at = o.created_at + :lasts::bigint
+  FROM held WHERE o.conversation_id = :conversation AND o.state IN <unsent>
+    AND o.state <> 'sending' AND o.expires_at < o.created_at + :lasts::bigint"""
 CHANGE = query(
     """
 WITH <held>,
 changed AS (
   UPDATE outbox o SET state = :becomes, due_at = coalesce(:due::bigint, o.due_at),
     error = coalesce(:why::text, o.error), repeats = o.repeats + :more::bigint,
+    draft = CASE WHEN :alone::boolean THEN NULL ELSE o.draft END,
+    expires_at = CASE WHEN o.expires_at IS NOT NULL
+      THEN greatest(o.expires_at, o.created_at + :lasts::bigint) END,
     changed_at = <now>, slot = NULL, slot_closes_at = NULL
   FROM held WHERE <row> AND o.state IN <unsent>
+  RETURNING 1
+),
+prolonged AS (
+  <prolong> AND (o.turn, o.piece) > (:turn, :piece) AND EXISTS (SELECT FROM changed)
 )
 SELECT FROM held
 """,
+    prolong=_PROLONG,
+    **_OUTBOX,
+)
+PROLONG = query(
+    """
+WITH <held>,
+prolonged AS (<prolong> AND (o.turn, o.piece) >= (:turn, :piece))
+SELECT FROM held
+""",
+    prolong=_PROLONG,
     **_OUTBOX,
 )
 

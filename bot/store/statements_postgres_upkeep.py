@@ -4,6 +4,13 @@ from bot.store.postgres_sql import query
 
 CLOCK = query("SELECT <now>")
 
+# What stands behind a held piece waits for the person as that does.
+_SENDABLE = """
+o.state IN ('queued', 'sending', 'held') AND o.state <> 'held' AND NOT EXISTS (
+  SELECT FROM outbox h
+  WHERE h.conversation_id = o.conversation_id AND h.state IN ('queued', 'sending', 'held')
+    AND h.state = 'held' AND (h.turn, h.piece) < (o.turn, o.piece))"""
+
 # ---- sessions ----------------------------------------------------------------------------
 
 # The lanes are locked, so that no turn begins in a session while it is being ended. The first
@@ -27,8 +34,7 @@ resting AS MATERIALIZED (
     AND NOT EXISTS (
       SELECT FROM inbox WHERE conversation_id = s.conversation_id AND state = 0)
     AND NOT EXISTS (
-      SELECT FROM outbox WHERE conversation_id = s.conversation_id
-        AND state IN ('queued', 'sending', 'held') AND state <> 'held')
+      SELECT FROM outbox o WHERE o.conversation_id = s.conversation_id AND <sendable>)
   LIMIT :limit
   FOR NO KEY UPDATE OF l SKIP LOCKED
 )
@@ -36,7 +42,8 @@ UPDATE session s SET ended_at = (SELECT now FROM clock), ended_by = :how
 FROM resting
 WHERE s.conversation_id = resting.conversation_id AND s.n = resting.n AND s.ended_at IS NULL
 RETURNING s.conversation_id, resting.tenant, s.n
-"""
+""",
+    sendable=_SENDABLE,
 )
 
 # ---- retention ---------------------------------------------------------------------------
@@ -71,17 +78,28 @@ SELECT (SELECT count(*) FROM gone), (SELECT count(*) FROM ended)
 
 _RETURNED = """o.conversation_id, o.turn, o.piece, o.body, o.state, o.due_at, o.created_at,
   o.expires_at, o.attempts, o.repeats, o.draft, o.sent, o.error, o.slot_closes_at"""
+# Whatever stands behind what was held is in nobody's shadow any longer. A lane that is locked is
+# being looked at: waiting for it here, each would wait for the other.
 EXPIRE = query(
     """
 WITH clock AS MATERIALIZED (SELECT <now> AS now),
 late AS MATERIALIZED (
-  SELECT conversation_id, turn, piece FROM outbox
+  SELECT conversation_id, turn, piece, state FROM outbox
   WHERE state IN ('queued', 'sending', 'held') AND (
     (state = 'queued' AND expires_at <= (SELECT now FROM clock))
     OR (state = 'held' AND created_at <= (SELECT now FROM clock) - :hold::bigint))
   ORDER BY created_at, turn, piece
   LIMIT :limit
   FOR NO KEY UPDATE SKIP LOCKED
+),
+asleep AS MATERIALIZED (
+  SELECT conversation_id FROM lane
+  WHERE conversation_id IN (SELECT conversation_id FROM late WHERE state = 'held')
+  FOR NO KEY UPDATE SKIP LOCKED
+),
+woken AS (
+  UPDATE lane SET wake_at = least(wake_at, (SELECT now FROM clock)) FROM asleep
+  WHERE lane.conversation_id = asleep.conversation_id
 )
 UPDATE outbox o SET state = 'dead', error = 'expired', changed_at = (SELECT now FROM clock)
 FROM late
@@ -135,10 +153,10 @@ REPAIR = query(
 UPDATE lane SET wake_at = <now>
 WHERE node IS NULL AND wake_at IS NULL AND conversation_id IN (
   SELECT conversation_id FROM inbox WHERE state = 0
-  UNION SELECT conversation_id FROM outbox
-  WHERE state IN ('queued', 'sending', 'held') AND state <> 'held')
+  UNION SELECT o.conversation_id FROM outbox o WHERE <sendable>)
 RETURNING 1
-"""
+""",
+    sendable=_SENDABLE,
 )
 SIZE = query("SELECT <now>, pg_database_size(current_database())")
 

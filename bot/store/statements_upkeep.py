@@ -16,6 +16,7 @@ from sqlalchemy import (
     or_,
     select,
     true,
+    tuple_,
     union,
     update,
 )
@@ -38,6 +39,7 @@ from bot.store.statements import (
     conversation,
     excluded,
     inbox,
+    is_unsent,
     lane,
     message,
     node,
@@ -149,13 +151,24 @@ END_SESSION = sql(
     )
     .values(ended_at=NOW, ended_by=bindparam("how"))
 )
+_held = outbox.alias("held")
+_SENDABLE = and_(
+    UNSENT,
+    outbox.c.state != literal_column("'held'"),
+    # What stands behind a held piece waits for the person as that does.
+    ~exists().where(
+        _held.c.conversation_id == outbox.c.conversation_id,
+        is_unsent(_held),
+        _held.c.state == literal_column("'held'"),
+        tuple_(_held.c.turn, _held.c.piece) < tuple_(outbox.c.turn, outbox.c.piece),
+    ),
+)
 _busy = or_(
     exists().where(lane.c.conversation_id == session.c.conversation_id, lane.c.node.is_not(None)),
     exists().where(inbox.c.conversation_id == session.c.conversation_id, WAITING),
     exists().where(
         outbox.c.conversation_id == session.c.conversation_id,
-        UNSENT,
-        outbox.c.state != literal_column("'held'"),
+        _SENDABLE,
     ),
 )
 OPEN_SESSIONS = (
@@ -428,11 +441,7 @@ _sleeping = select(lane.c.conversation_id).where(
     lane.c.wake_at.is_(None),
     or_(
         lane.c.conversation_id.in_(select(inbox.c.conversation_id).where(WAITING)),
-        lane.c.conversation_id.in_(
-            select(outbox.c.conversation_id).where(
-                UNSENT, outbox.c.state != literal_column("'held'")
-            )
-        ),
+        lane.c.conversation_id.in_(select(outbox.c.conversation_id).where(_SENDABLE)),
     ),
 )
 SLEEPING = sql(_sleeping)

@@ -13,7 +13,7 @@ from bot.domain.message import Sent
 from bot.domain.records import Claim
 from bot.errors import Fenced
 from bot.ports import Store
-from tests.contracts.worlds import ANN, CHAT, LEASE, OTHER_CHAT, World
+from tests.contracts.worlds import ANN, CHAT, LEASE, OTHER_CHAT, WEEK, World
 
 
 async def test_two_claimers_never_hold_the_same_lane(world: World) -> None:
@@ -156,7 +156,8 @@ async def test_every_write_of_a_former_holder_is_refused(world: World) -> None:
         lambda: store.take(claim, row),
         lambda: store.sent(claim, row, Sent("1")),
         lambda: store.put_back(claim, row, due_at=at, error="e"),
-        lambda: store.hold(claim, row, until=None),
+        lambda: store.hold(claim, row, until=None, lasts=WEEK),
+        lambda: store.prolong(claim, row, lasts=WEEK),
         lambda: store.bury(claim, row, error="e"),
         lambda: store.end_session(claim, session, Ending.COMMAND),
         lambda: store.forget(claim, ANN),
@@ -279,6 +280,20 @@ async def test_a_lane_that_sleeps_on_work_is_woken_by_repair(world: World) -> No
     assert await world.store.wake_up_in() is None
     assert await world.store.repair() == 1
     assert await world.store.wake_up_in() == 0
+    assert await world.store.repair() == 0
+
+
+async def test_what_waits_behind_a_held_piece_sleeps_until_the_person_writes(world: World) -> None:
+    node = await world.node()
+    claim = await world.claimed(node)
+    first, _ = await world.answered(claim, pieces=2, sending_first=True)
+    await world.store.hold(claim, first, until=None, lasts=WEEK)
+    assert await world.store.release(claim)
+    assert await world.store.repair() == 0
+    assert await world.store.wake_up_in() is None
+    await world.age(WEEK.total_seconds())
+    assert [row.piece for row in await world.store.expire_outbox(WEEK)] == [0]
+    assert await world.store.wake_up_in() == 0, "nothing holds up the second one any longer"
     assert await world.store.repair() == 0
 
 

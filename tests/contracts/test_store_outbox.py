@@ -8,7 +8,7 @@ import pytest
 from bot.domain.message import Choice, Citation, Image, Outbound, Sent
 from bot.domain.records import OutboxState
 from bot.errors import Gone
-from tests.contracts.worlds import CHAT, HERE, World
+from tests.contracts.worlds import CHAT, HERE, WEEK, World
 
 
 async def test_a_piece_is_taken_sent_and_gone_from_the_head(world: World) -> None:
@@ -61,15 +61,28 @@ async def test_a_piece_that_could_not_be_sent_is_put_back_for_later(world: World
     assert (found.attempts, found.repeats) == (2, 1)
 
 
+async def test_a_piece_that_its_draft_cannot_hold_is_put_back_without_it(world: World) -> None:
+    claim = await world.claimed()
+    head = await world.store.head(claim)
+    turn = replace(world.turn(head), draft=Sent("d7"))
+    rows = await world.store.finish(claim, replace(world.finish(head, turn), sending_first=True))
+    assert rows[0].draft == Sent("d7")
+    await world.store.put_back(claim, rows[0], due_at=world.now(), error="later")
+    assert (await world.store.head(claim)).outbox[0].draft == Sent("d7")
+    await world.store.put_back(claim, rows[0], due_at=world.now(), error="gone", alone=True)
+    found = (await world.store.head(claim)).outbox[0]
+    assert (found.state, found.draft, found.repeats) == (OutboxState.QUEUED, None, 0)
+
+
 async def test_a_held_piece_stays_in_the_head_and_can_be_taken(world: World) -> None:
     claim = await world.claimed()
     (row,) = await world.answered(claim, sending_first=True)
-    await world.store.hold(claim, row, until=None)
+    await world.store.hold(claim, row, until=None, lasts=WEEK)
     (found,) = (await world.store.head(claim)).outbox
     assert found.state is OutboxState.HELD
     assert found.due_at.year == 9999
     until = row.due_at + timedelta(hours=1)
-    await world.store.hold(claim, found, until=until)
+    await world.store.hold(claim, found, until=until, lasts=WEEK)
     (found,) = (await world.store.head(claim)).outbox
     assert found.due_at == until
     taken = await world.store.take(claim, found)
@@ -150,7 +163,7 @@ async def test_what_was_sent_stays_sent(world: World) -> None:
     (row,) = await world.answered(claim, sending_first=True)
     await world.store.sent(claim, row, Sent("1"))
     await world.store.put_back(claim, row, due_at=row.due_at, error="late")
-    await world.store.hold(claim, row, until=None)
+    await world.store.hold(claim, row, until=None, lasts=WEEK)
     await world.store.bury(claim, row, error="late")
     assert (await world.store.head(claim)).outbox == ()
     assert await world.store.outbox_rows([OutboxState.DEAD, OutboxState.HELD]) == []
@@ -158,20 +171,113 @@ async def test_what_was_sent_stays_sent(world: World) -> None:
 
 async def test_queued_pieces_expire_and_held_ones_after_their_own_time(world: World) -> None:
     claim = await world.claimed()
-    now = (await world.store.head(claim)).now
-    held, queued = await world.answered(
-        claim, pieces=2, sending_first=True, expires_at=now + timedelta(minutes=1)
-    )
-    await world.store.hold(claim, held, until=None)
-    week = timedelta(days=7)
-    assert await world.store.expire_outbox(week) == []
+    minute = world.now() + timedelta(minutes=1)
+    first, second, third = await world.answered(claim, pieces=3, expires_at=minute)
+    await world.store.hold(claim, third, until=None, lasts=WEEK)
+    assert await world.store.expire_outbox(WEEK) == []
     await world.age(120)
-    (expired,) = await world.store.expire_outbox(week)
-    assert (expired.piece, expired.state) == (queued.piece, OutboxState.DEAD)
-    assert await world.store.expire_outbox(week) == []
-    await world.age(week.total_seconds())
-    (expired,) = await world.store.expire_outbox(week)
-    assert (expired.piece, expired.state) == (held.piece, OutboxState.DEAD)
+    expired = await world.store.expire_outbox(WEEK)
+    assert [row.piece for row in expired] == [first.piece, second.piece]
+    assert {row.state for row in expired} == {OutboxState.DEAD}
+    assert await world.store.expire_outbox(WEEK) == []
+    await world.age(WEEK.total_seconds())
+    (expired_late,) = await world.store.expire_outbox(WEEK)
+    assert (expired_late.piece, expired_late.state) == (third.piece, OutboxState.DEAD)
+
+
+async def test_what_waits_behind_a_held_piece_lasts_as_long_as_that(world: World) -> None:
+    claim = await world.claimed()
+    minute = world.now() + timedelta(minutes=1)
+    held, _ = await world.answered(claim, pieces=2, sending_first=True, expires_at=minute)
+    await world.accept()
+    await world.answered(claim, "the next answer", expires_at=minute)
+    await world.store.hold(claim, held, until=None, lasts=WEEK)
+    await world.age(120)
+    assert await world.store.expire_outbox(WEEK) == []
+    now = world.now()
+    ends = [row.outbound.expires_at for row in (await world.store.head(claim)).outbox]
+    assert [end is not None and end > now + timedelta(days=6) for end in ends] == [True] * 3
+    await world.age(WEEK.total_seconds())
+    assert len(await world.store.expire_outbox(WEEK)) == 3
+
+
+async def test_what_comes_to_stand_behind_a_held_piece_is_prolonged_and_nothing_else_is(
+    world: World,
+) -> None:
+    node = await world.node()
+    claim = await world.claimed(node)
+    minute = world.now() + timedelta(minutes=1)
+    older, held = await world.answered(claim, pieces=2, expires_at=minute)
+    await world.store.hold(claim, held, until=None, lasts=WEEK)
+    open_for = timedelta(seconds=5)
+    accepted = await world.store.accept(world.inbound(), HERE, open_for=open_for, node=node)
+    assert accepted.slot is not None
+    await world.answered(claim, "the next answer", expires_at=minute)
+    closes_at = (await world.store.head(claim)).slot_closes_at
+    assert closes_at is not None
+    taken = [
+        await world.store.take_for_slot(accepted.conversation, accepted.slot, closes_at)
+        for _ in range(2)
+    ]
+    assert taken[1] is not None
+    await world.store.prolong(claim, held, lasts=WEEK)
+    rows = (await world.store.head(claim)).outbox
+    assert [row.state.value for row in rows] == ["sending", "sending", "queued"]
+    assert [row.outbound.expires_at == minute for row in rows] == [True, False, False]
+    # An open request that has a piece still has it.
+    await world.store.slot_replied(taken[1], accepted.slot, Sent())
+    assert [row.piece for row in (await world.store.head(claim)).outbox] == [older.piece, 0]
+
+
+async def test_what_has_longer_than_what_is_held_or_never_expires_keeps_its_time(
+    world: World,
+) -> None:
+    claim = await world.claimed()
+    month = world.now() + timedelta(days=30)
+    held, long = await world.answered(claim, pieces=2, expires_at=month)
+    await world.accept()
+    (never,) = await world.answered(claim)
+    await world.store.hold(claim, held, until=None, lasts=WEEK)
+    rows = (await world.store.head(claim)).outbox
+    assert [row.outbound.expires_at for row in rows] == [
+        row.outbound.expires_at for row in (held, long, never)
+    ]
+
+
+async def test_a_held_piece_that_leaves_that_state_again_has_as_long_to_live(world: World) -> None:
+    node = await world.node()
+    claim = await world.claimed(node)
+    minute = world.now() + timedelta(minutes=1)
+    (row,) = await world.answered(claim, sending_first=True, expires_at=minute)
+    await world.store.hold(claim, row, until=None, lasts=WEEK)
+    await world.age(120)
+    open_for = timedelta(seconds=5)
+    accepted = await world.store.accept(world.inbound(), HERE, open_for=open_for, node=node)
+    assert accepted.slot is not None
+    closes_at = (await world.store.head(claim)).slot_closes_at
+    assert closes_at is not None
+    taken = await world.store.take_for_slot(accepted.conversation, accepted.slot, closes_at)
+    assert taken is not None
+    await world.store.slot_unused(taken, accepted.slot)
+    assert await world.store.expire_outbox(WEEK) == []
+    (found,) = (await world.store.head(claim)).outbox
+    again = await world.store.take(claim, found)
+    await world.store.put_back(claim, again, due_at=world.now(), error="lost", repeat=True)
+    assert await world.store.expire_outbox(WEEK) == []
+    (found,) = (await world.store.head(claim)).outbox
+    assert found.state is OutboxState.QUEUED
+    assert found.outbound.expires_at is not None
+    assert found.outbound.expires_at > world.now()
+
+
+async def test_what_is_sent_or_given_up_is_not_held_and_gives_nobody_time(world: World) -> None:
+    claim = await world.claimed()
+    minute = world.now() + timedelta(minutes=1)
+    first, _ = await world.answered(claim, pieces=2, sending_first=True, expires_at=minute)
+    await world.store.sent(claim, first, Sent("1"))
+    await world.store.hold(claim, first, until=None, lasts=WEEK)
+    await world.age(120)
+    assert [row.piece for row in await world.store.expire_outbox(WEEK)] == [1]
 
 
 async def test_a_slot_takes_the_oldest_piece_and_reports_it(world: World) -> None:

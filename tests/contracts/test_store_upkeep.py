@@ -8,7 +8,7 @@ import pytest
 from bot.domain.message import Kind, Sent, Text
 from bot.domain.records import OutboxState, Retention
 from bot.errors import Fenced
-from tests.contracts.worlds import ANN, BOB, CHAT, LEASE, OTHER_CHAT, World
+from tests.contracts.worlds import ANN, BOB, CHAT, LEASE, OTHER_CHAT, WEEK, World
 
 DAY = 86400.0
 RULES = Retention(journal_seconds=7 * DAY, retain_seconds=90 * DAY)
@@ -196,7 +196,7 @@ async def test_the_first_value_of_a_setting_stays(world: World) -> None:
 async def test_health_counts_what_waits_and_what_is_stuck(world: World) -> None:
     claim = await world.claimed()
     first, second, third = await world.answered(claim, pieces=3, sending_first=True)
-    await world.store.hold(claim, second, until=None)
+    await world.store.hold(claim, second, until=None, lasts=WEEK)
     await world.store.bury(claim, third, error="x")
     await world.accept()
     head = await world.store.head(claim)

@@ -18,6 +18,8 @@ from bot.store.memory_rows import Rows
 from tests.fakes import FakeClock
 
 LEASE = timedelta(seconds=15)
+WEEK = timedelta(days=7)
+"""How long what a platform holds back waits."""
 CHAT = Address("telegram", "1001", "42")
 OTHER_CHAT = Address("telegram", "1001", "43")
 ANN = Sender("7", "Ann")

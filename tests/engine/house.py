@@ -209,6 +209,7 @@ RULES = Rules(
     lease=timedelta(seconds=15),
     limits=Limits(max_age=timedelta(hours=1), lane_limit=50),
     expires=timedelta(hours=1),
+    hold=timedelta(days=7),
     ambiguous=AmbiguousPolicy.REPEAT,
     locale="en",
     interrupts=False,

@@ -3,10 +3,13 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from datetime import datetime
 from functools import partial
 from typing import Any
 
-from bot import Address, Ambiguous, Draft, Permanent, Sent, Transient, TurnId
+import pytest
+
+from bot import Address, Ambiguous, Draft, Outbound, Permanent, Sent, Transient, TurnId
 from bot.engine.drafting import Drafting
 from bot.errors import Fenced
 from tests.engine.house import Gate, House, ListDraft, ListPlatform, ScriptedModel
@@ -72,6 +75,16 @@ class Refusing(ListPlatform):
         raise self.fault
 
 
+class Findable(ListPlatform):
+    """A platform that another node can look at, and find there what this one has opened."""
+
+    async def find(self, piece: Outbound, since: datetime) -> Sent | None:
+        return None
+
+    async def find_draft(self, address: Address, turn: TurnId, since: datetime) -> Sent | None:
+        return Sent(f"d{turn}")
+
+
 async def settle() -> None:
     for _ in range(30):
         await asyncio.sleep(0)
@@ -117,6 +130,66 @@ async def test_a_draft_of_a_lane_that_is_lost_goes_away_in_silence() -> None:
         assert await easel.drafting.close() is None
     assert easel.draft.shown == []
     assert easel.observer.facts == []
+
+
+async def test_a_draft_of_a_lost_lane_is_left_where_its_new_holder_may_have_answered_in_it() -> (
+    None
+):
+    easel = Easel(Findable(drafts="message"))
+    easel.errors = [Fenced()]
+    async with easel.open():
+        easel.drafting.show("Hel", ())
+        await until(lambda: not easel.errors)
+        await settle()
+        assert await easel.drafting.close() is None
+    assert not easel.draft.abandoned
+    assert len(easel.platform.drafts) == 1
+
+
+@pytest.mark.parametrize("platform", [ListPlatform, Findable])
+async def test_a_draft_that_may_be_written_down_is_left_by_a_node_that_is_not_sure(
+    platform: type[ListPlatform],
+) -> None:
+    class Drowsy(Easel):
+        async def _record(self, sent: Sent) -> None:
+            self.is_sure = False
+            raise Transient("no answer")
+
+    easel = Drowsy(platform(drafts="message"))
+    async with easel.open():
+        easel.drafting.show("Hel", ())
+        await until(lambda: easel.observer.named("draft_failed"))
+    assert not easel.draft.abandoned
+
+
+@pytest.mark.parametrize("sure", [True, False])
+async def test_a_draft_that_may_be_written_down_is_left_by_a_lane_that_lost_its_lease(
+    *, sure: bool
+) -> None:
+    writing, answer = asyncio.Event(), asyncio.Event()
+
+    class Slow(Easel):
+        async def _record(self, sent: Sent) -> None:
+            writing.set()
+            await answer.wait()
+            raise Transient("no answer")
+
+    easel = Slow()
+    lane = asyncio.ensure_future(until_cancelled(easel))
+    await writing.wait()
+    easel.is_sure = sure
+    lane.cancel()
+    await settle()
+    easel.is_sure = True  # of its next lanes
+    answer.set()
+    await asyncio.wait([lane])
+    assert easel.draft.abandoned is sure
+
+
+async def until_cancelled(easel: Easel) -> None:
+    async with easel.open():
+        easel.drafting.show("Hel", ())
+        await asyncio.Event().wait()
 
 
 async def test_the_draft_of_an_earlier_run_is_taken_up_and_not_written_down_again() -> None:
@@ -210,7 +283,7 @@ async def test_a_draft_is_not_shown_twice_when_the_answer_to_its_end_is_lost() -
     async with House(ScriptedModel(gate), platform=platform).open() as house:
         await house.say("hi")
         await until(lambda: platform.drafts and platform.drafts[0].shown)
-        platform.faults = [Ambiguous("lost")]
+        platform.faults = [Transient("lost")]
         gate.let_go.set()
         await until(lambda: house.observer.named("send_failed"))
         await house.at_rest()

@@ -9,7 +9,8 @@ import pytest
 
 from bot import Outbound, PluginError, Role, Tool, ToolContext, ToolFailed, Transient, tool
 from bot.domain.conversation import StepKind
-from tests.engine.house import Gate, House, ListPlatform, ScriptedModel, calls, says
+from bot.domain.model import Delta, Request
+from tests.engine.house import RULES, Gate, House, ListPlatform, ScriptedModel, calls, says
 from tests.engine.test_crashes import BrokenPlatform, Faulty, faulty, passing
 from tests.fakes import FakeClock, RecordingObserver, until
 
@@ -47,6 +48,22 @@ def told(house: House) -> str:
 
 def outcomes(observer: RecordingObserver) -> list[str]:
     return [fact["outcome"] for fact in observer.named("tool_ended")]
+
+
+async def test_what_may_happen_once_is_not_even_begun_by_a_node_that_lost_its_lease() -> None:
+    till = Till()
+    till.release.set()
+
+    async def sleeps(request: Request) -> AsyncGenerator[Delta, None]:
+        house.clock.advance(RULES.lease.total_seconds() + 1)
+        async for delta in PAY(request):
+            yield delta
+
+    house = House(ScriptedModel(sleeps, says("Done.")), tools=till.tools)
+    async with house.open():
+        await house.say("pay")
+        assert await house.has_sent(1) == ["Done."]
+    assert len(till.keys) == 1
 
 
 @asynccontextmanager

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -11,6 +11,7 @@ from bot.domain.records import OutboxState
 from bot.engine.drafting import Drafting
 from bot.engine.looking import LOOKS
 from bot.engine.outbox import AmbiguousPolicy, Delivering, Delivery
+from bot.errors import Fenced
 from tests.engine.house import ListPlatform
 from tests.engine.test_outbox import CLAIM, CONVERSATION, PLACE, Written, piece
 from tests.fakes import EPOCH, FakeClock, RecordingObserver, at_once, until
@@ -60,6 +61,7 @@ class Desk:
             self.observer,
             AmbiguousPolicy.REPEAT,
             "en",
+            hold=timedelta(days=7),
             certain=at_once,
         )
         rows = (piece(0, state=OutboxState.SENDING), piece(1))
@@ -183,3 +185,18 @@ async def test_a_turn_that_says_nothing_more_takes_up_what_stands_there_all_the_
         draft = await easel.drafting.close()
     assert draft is not None
     assert draft.sent == Sent("d6")
+
+
+async def test_a_lost_lane_opens_nothing_beside_the_draft_that_its_new_holder_goes_on_in() -> None:
+    class Fences(Easel):
+        async def _record(self, sent: Sent) -> None:
+            await super()._record(sent)
+            raise Fenced
+
+    easel = Fences(Sent("d6"))
+    async with asyncio.TaskGroup() as group:
+        easel.drafting.start(group)
+        easel.drafting.show("Hel", ())
+        await until(lambda: easel.recorded)
+        await until(lambda: easel.drafting._task is not None and easel.drafting._task.done())
+    assert easel.platform.drafts == []

@@ -1,6 +1,7 @@
 """Pieces leave in order, each by one door, and what does not leave is never lost in silence."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -14,6 +15,7 @@ from bot.engine.outbox import NEVER, AmbiguousPolicy, Delivering, Delivery
 from tests.engine.house import ListPlatform
 from tests.fakes import EPOCH, FakeClock, RecordingObserver, at_once
 
+WEEK = timedelta(days=7)
 PLACE = Address("list", "me", "room")
 CLAIM = Claim(ConversationId(1), Node("n", 1), 1)
 CONVERSATION = Conversation(ConversationId(1), "default", PLACE, "list", "")
@@ -34,11 +36,15 @@ class Written:
         self.log.append(("sent", row.piece))
 
     async def put_back(self, claim: Claim, row: OutboxRow, **values: Any) -> None:
-        self.log.append(("repeat" if values.get("repeat") else "later", row.piece))
+        kinds = [kind for kind in ("repeat", "alone") if values.get(kind)]
+        self.log.append((kinds[0] if kinds else "later", row.piece))
 
-    async def hold(self, claim: Claim, row: OutboxRow, *, until: Any) -> None:
+    async def hold(self, claim: Claim, row: OutboxRow, *, until: Any, lasts: timedelta) -> None:
         self.log.append(("hold", row.piece))
         self.held_until.append(until)
+
+    async def prolong(self, claim: Claim, row: OutboxRow, *, lasts: timedelta) -> None:
+        self.log.append(("prolong", row.piece))
 
     async def bury(self, claim: Claim, row: OutboxRow, *, error: str) -> None:
         self.log.append((f"bury {error}", row.piece))
@@ -53,17 +59,20 @@ class Counter:
         policy: AmbiguousPolicy = AmbiguousPolicy.REPEAT,
         drafts: str = "off",
         parked: float | None = None,
+        platform: ListPlatform | None = None,
+        certain: Callable[[], Awaitable[None]] = at_once,
     ) -> None:
         self.clock = FakeClock()
-        self.platform = ListPlatform(drafts=drafts)
+        self.platform = platform or ListPlatform(drafts=drafts)
         self.observer = RecordingObserver()
         self.written = Written()
-        shared = Delivering(
+        self.shared = Delivering(
             *(self.written, {"list": self.platform}, self.clock, self.observer, policy, "en"),
-            certain=at_once,
+            hold=WEEK,
+            certain=certain,
         )
-        until = None if parked is None else EPOCH + timedelta(seconds=parked)
-        self.delivery = Delivery(shared, CLAIM, CONVERSATION, rows, parked_until=until)
+        due = None if parked is None else EPOCH + timedelta(seconds=parked)
+        self.delivery = Delivery(self.shared, CLAIM, CONVERSATION, rows, parked_until=due)
 
     @property
     def outcomes(self) -> Sequence[str]:
@@ -111,6 +120,55 @@ async def test_a_piece_without_room_for_the_mark_has_it_before_it() -> None:
     await counter.delivery.drain()
     assert counter.platform.texts == ["(sent again)", "x" * 15]
     assert counter.written.log[-1] == ("sent", 0)
+
+
+class Shortening(ListPlatform):
+    """What is too long for the one message that is left ends early."""
+
+    def pieces(self, outbound: Outbound) -> Sequence[Outbound]:
+        return [replace(outbound, text=outbound.text[: self.limit])]
+
+
+async def test_a_piece_that_would_be_shortened_for_the_mark_has_it_before_it() -> None:
+    row = piece(0, "x" * 15, state=OutboxState.SENDING)
+    counter = Counter(row, platform=Shortening(limit=20))
+    await counter.delivery.drain()
+    assert counter.platform.texts == ["(sent again)", "x" * 15]
+
+
+class Doubting:
+    """Certain of its lanes so many times, and then never again."""
+
+    def __init__(self, times: int) -> None:
+        self.times = times
+        self.asked = asyncio.Event()
+
+    async def __call__(self) -> None:
+        if self.times:
+            self.times -= 1
+            return
+        self.asked.set()
+        await asyncio.Event().wait()
+
+
+@pytest.mark.parametrize("times", [0, 1])
+async def test_what_was_not_sent_for_want_of_the_lease_leaves_unmarked_under_the_next(
+    times: int,
+) -> None:
+    certain = Doubting(times)
+    counter = Counter(piece(0), certain=certain)
+    draining = asyncio.ensure_future(counter.delivery.drain())
+    await certain.asked.wait()
+    draining.cancel()
+    await asyncio.wait([draining])
+    # Another node that took over now would have to doubt what is marked as sending.
+    assert counter.written.log == [("take", 0)][:times]
+    row = piece(0, state=OutboxState.SENDING, attempts=1) if times else piece(0)
+    certain.times = 9
+    again = Delivery(counter.shared, replace(CLAIM, fence=2, before=1), CONVERSATION, [row])
+    await again.drain()
+    assert counter.platform.texts == ["piece 0"]
+    assert counter.outcomes == []
 
 
 async def test_a_piece_that_was_repeated_once_is_not_repeated_again() -> None:
@@ -166,6 +224,14 @@ async def test_a_held_piece_keeps_its_place_until_the_person_writes() -> None:
     counter.delivery.wake_held()
     assert await counter.delivery.drain() is None
     assert counter.platform.texts == ["piece 0", "piece 1"]
+
+
+async def test_a_held_piece_whose_sender_died_is_in_doubt_now_and_not_when_the_person_writes() -> (
+    None
+):
+    counter = Counter(piece(0, state=OutboxState.SENDING, due_at=NEVER), piece(1))
+    assert await counter.delivery.drain() is None
+    assert counter.platform.texts == ["(sent again) piece 0", "piece 1"]
 
 
 async def test_a_held_piece_that_fails_for_a_while_stays_held_and_does_not_expire() -> None:

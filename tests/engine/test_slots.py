@@ -103,3 +103,23 @@ async def test_a_repeat_of_what_is_answered_already_is_not_kept_waiting() -> Non
         at = house.clock.monotonic()
         assert await again.reply(timedelta(seconds=4)) is None
         assert house.clock.monotonic() == at
+
+
+async def test_a_held_answer_that_died_in_a_request_keeps_nothing_behind_it_for_ever() -> None:
+    first = House(ScriptedModel(says("one"), says("two")))
+    first.platform.faults = [Held("it may not")]
+    async with first.open():
+        await first.say("first")
+        await until(lambda: first.observer.named("send_failed"))
+        await first.at_rest()
+        receipt = await first.receive(first.said("second"), timedelta(seconds=5))
+        assert await replied(receipt, first.clock) is not None
+    # Nobody says what became of it: the process is gone, and the request with it.
+    again = House(first.model, clock=first.clock, store=first.store, platform=first.platform)
+    async with again.open():
+        async with asyncio.timeout(5):
+            while len(again.platform.sent) < 2:
+                first.clock.advance(0.5)
+                for _ in range(20):
+                    await asyncio.sleep(0)
+        assert again.platform.texts == ["(sent again) one", "two"]

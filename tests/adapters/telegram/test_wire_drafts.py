@@ -18,7 +18,9 @@ from bot import (
     Sent,
     Transient,
     TurnId,
+    Unfinishable,
 )
+from bot.ports import Leaves
 from tests.adapters.telegram.line import Line, line
 from tests.fakes import until
 from tests.peers.faults import cut, hang, late
@@ -121,6 +123,15 @@ async def test_a_draft_that_is_given_up_is_not_renewed() -> None:
         assert made.peer.texts(PERSON) == []
 
 
+async def test_a_draft_whose_turn_goes_on_without_this_node_is_not_renewed() -> None:
+    async with line() as made:
+        await made.adapter.open()
+        draft: object = await opened(made, PERSON)
+        assert isinstance(draft, Leaves)
+        draft.leave()
+        await until(lambda: not made.adapter._renewals.open)
+
+
 async def test_a_last_message_without_an_answer_is_ambiguous_and_not_sent_twice() -> None:
     async with line(timeout="300ms") as made:
         draft = await opened(made, PERSON)
@@ -199,15 +210,16 @@ async def test_an_edit_without_an_answer_is_made_again() -> None:
         assert made.peer.texts(GROUP) == ["whole"]
 
 
-async def test_where_the_draft_was_deleted_the_answer_is_sent_anew() -> None:
+async def test_a_draft_that_was_deleted_cannot_become_the_answer_and_says_nothing_beside() -> None:
     async with line() as made:
         draft = await opened(made, GROUP)
         made.peer.messages(GROUP)[0].deleted_at = 1
         with pytest.raises(Permanent):
             await draft.show("The")
-        sent = await draft.finish(made.out(GROUP, "The answer"))
-        assert made.peer.texts(GROUP) == ["The answer"]
-        assert sent != draft.sent
+        with pytest.raises(Unfinishable):
+            await draft.finish(made.out(GROUP, "The answer"))
+        await draft.abandon()
+        assert made.peer.texts(GROUP) == []
 
 
 async def test_a_draft_that_is_given_up_goes_away_or_is_marked() -> None:
@@ -307,38 +319,13 @@ async def test_without_streaming_nobody_watches() -> None:
         assert made.adapter.watched(made.address(PERSON))
 
 
-async def test_attachments_take_the_place_of_a_draft() -> None:
+async def test_a_draft_cannot_become_an_attachment() -> None:
     async with line() as made:
         draft = await opened(made, GROUP)
         piece: Outbound = made.out(GROUP, "look", attachments=(Image("https://e.example/p.png"),))
-        await draft.finish(piece)
+        with pytest.raises(Unfinishable):
+            await draft.finish(piece)
+        await draft.abandon()
+        await made.adapter.send(piece)
         (shown,) = made.peer.messages(GROUP)
         assert (shown.kind, shown.text) == ("photo", "look")
-
-
-async def test_an_edit_that_waited_for_its_pace_is_not_made_by_a_node_that_lost_its_lease() -> None:
-    sure = [True]
-    async with line(stream="edit", sure=lambda: sure[0]) as made:
-        draft = await opened(made, PERSON)
-        await draft.show("so far")
-        sure[0] = False
-        with pytest.raises(Transient):
-            await draft.show("stale")
-        assert made.peer.texts(PERSON) == ["so far"]
-
-
-@pytest.mark.parametrize(("stream", "chat"), [("draft", PERSON), ("edit", PERSON), ("edit", GROUP)])
-async def test_an_answer_that_waited_is_not_said_by_a_node_that_lost_its_lease(
-    stream: str, chat: Json
-) -> None:
-    sure = [True]
-    async with line(stream=stream, sure=lambda: sure[0]) as made:
-        draft = await opened(made, chat)
-        await draft.show("so far")
-        shown = made.peer.texts(chat)
-        sure[0] = False
-        with pytest.raises(Transient):
-            await draft.finish(made.out(chat, "the whole"))
-        with pytest.raises(Transient):
-            await made.adapter.send(made.out(chat, "another"))
-        assert made.peer.texts(chat) == shown

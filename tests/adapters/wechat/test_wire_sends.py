@@ -20,7 +20,7 @@ from adapters.wechat.failures import (
 from adapters.wechat.normalise import Opens
 from bot import Ambiguous, Audio, Held, Image, Permanent, Text, Transient
 from tests.adapters.telegram.line import FastClock
-from tests.adapters.wechat.line import line, settings
+from tests.adapters.wechat.line import Line, line, settings
 from tests.peers.faults import Fault, cut, garbage, hang, page
 from tests.peers.wechat import ANN
 from tests.peers.wechat_rules import WORDS, errcode
@@ -38,6 +38,30 @@ async def test_a_node_that_lost_its_lease_sends_nothing_and_counts_nothing() -> 
         sure[0] = True
         for number in range(5):
             await made.adapter.send(made.out(str(number)))
+
+
+async def test_what_waited_for_its_token_is_not_said_by_a_node_that_lost_its_lease() -> None:
+    lines: list[Line] = []
+    async with line(sure=lambda: not any(one.peer.calls("stable_token") for one in lines)) as made:
+        made.peer.people.did(ANN, "message")
+        made.adapter._windows.open(ANN, Opens.MESSAGE)
+        assert made.peer.calls("stable_token") == []
+        lines.append(made)
+        with pytest.raises(Transient):
+            await made.adapter.send(made.out("late"))
+        assert made.peer.calls(SEND) == []
+        assert made.adapter._windows.left(ANN) == 5
+
+
+async def test_a_second_try_under_another_token_is_not_made_by_it_either() -> None:
+    lines: list[Line] = []
+    async with line(sure=lambda: not any(one.peer.calls(SEND) for one in lines)) as made:
+        await made.peer.say(ANN, "hello")
+        lines.append(made)
+        made.peer.faults.plan(errcode(40001), method=SEND)
+        with pytest.raises(Transient):
+            await made.adapter.send(made.out("late"))
+        assert len(made.peer.calls(SEND)) == 1
 
 
 async def test_five_messages_and_no_sixth_until_the_person_writes() -> None:
