@@ -301,6 +301,36 @@ MUTANTS = (
         tests=RUNNER,
     ),
     mutant(
+        "lease-asleep",
+        "the time for which a machine was asleep does not count for its lease",
+        (
+            "bot/clock.py",
+            "        return self._elapsed()\n",
+            "        return self._wall.monotonic()\n",
+        ),
+        tests="tests/test_clock.py",
+    ),
+    mutant(
+        "lane-beside-itself",
+        "a lane whose claim the database lost is run beside itself",
+        (
+            "bot/engine/runner.py",
+            "twin = self._held.get(claim.conversation)\n",
+            "twin = None\n",
+        ),
+        tests=RUNNER,
+    ),
+    mutant(
+        "lately-away",
+        "an outage of the database is a crash to the node that takes the turn over",
+        (
+            "bot/engine/runner.py",
+            "if ours or self._renewing.database_was_lately_away:",
+            "if ours:",
+        ),
+        tests="tests/engine/test_two_nodes.py",
+    ),
+    mutant(
         "own-node-first",
         "a node calls all others for what it has accepted and can run itself",
         (

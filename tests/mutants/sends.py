@@ -224,4 +224,44 @@ MUTANTS = (
         )
         for store in ("memory", "sqlite", "postgres")
     ),
+    mutant(
+        "held-in-doubt",
+        "a held piece whose sender died keeps everything behind it for ever",
+        (
+            "bot/engine/outbox.py",
+            "if row.due_at > now and row.state is not OutboxState.SENDING:",
+            "if row.due_at > now:",
+        ),
+        tests="tests/engine/test_outbox.py",
+    ),
+    mutant(
+        "held-tail",
+        "what stands behind a held piece expires before it",
+        (
+            "bot/engine/outbox.py",
+            "                await self._keep()\n",
+            "                pass\n",
+        ),
+        tests="tests/engine/test_held.py",
+    ),
+    mutant(
+        "draft-alone",
+        "that a draft cannot become the answer is not written down before another is sent",
+        (
+            "bot/engine/unsent.py",
+            'await self._put_back(row, now, "no draft", alone=True)',
+            'await self._put_back(row, now, "no draft")',
+        ),
+        tests="tests/engine/test_unfinishable.py",
+    ),
+    mutant(
+        "sure-at-the-wire",
+        "a server that was frozen in its pace posts without a look at its lease",
+        (
+            "adapters/slack/client.py",
+            "        self._must_be_sure()\n        answer = await self._guard(\n            POST",
+            "        answer = await self._guard(\n            POST",
+        ),
+        tests="tests/adapters/slack/test_wire_frozen.py",
+    ),
 )

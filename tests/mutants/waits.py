@@ -28,6 +28,16 @@ MUTANTS = (
         tests="tests/store/test_migrations.py",
     ),
     mutant(
+        "lost-pages-sqlite",
+        "pages that did not reach the file are believed to be there",
+        (
+            "bot/store/sqlite_file.py",
+            "            raise LostPages from error\n",
+            "            raise\n",
+        ),
+        tests="tests/store/test_lost_sync.py",
+    ),
+    mutant(
         "step-wait-sqlite",
         "no step of a turn is waited for",
         (
@@ -126,8 +136,8 @@ MUTANTS = (
         "where a draft stands is not written down",
         (
             "bot/engine/drafting.py",
-            "            try:\n                await self._record(draft.sent)\n",
-            "            try:\n                pass\n",
+            "        try:\n            await self._record(sent)\n",
+            "        try:\n            pass\n",
         ),
         tests="tests/engine/test_drafting.py",
     ),
