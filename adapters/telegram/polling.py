@@ -64,7 +64,7 @@ class Polling:
                 offset = await self._held()
                 if offset is None:
                     # Another node polls: whoever takes over begins by taking a webhook away.
-                    self._webhook_is_gone = False
+                    self._webhook_is_gone, self._deaf_since = False, None
                     await self._listeners.until_free(self._name)
                     continue
                 await introduced()

@@ -28,6 +28,16 @@ async def send(
         draft = await _taken_up(adapter, row, piece)
     if draft is not None:
         return await draft.finish(piece)
+    try:
+        return await _send_whole(shared, adapter, row, piece)
+    except Unfinishable as error:
+        # Where nothing grows, nothing is left to do instead.
+        raise Permanent(str(error)) from None
+
+
+async def _send_whole(
+    shared: Delivering, adapter: Adapter, row: OutboxRow, piece: Outbound
+) -> Sent:
     if (mark := shared.ahead(row, piece)) is not None:
         await adapter.send(mark)
     return await adapter.send(piece)

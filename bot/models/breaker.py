@@ -39,9 +39,10 @@ class Circuit:
     failed by half. One probe goes through after 5 seconds; each probe that fails doubles the
     wait, up to a minute.
 
-    A provider that refuses (429) is there, and never opens it. What it has refused five times in
-    a row is not asked again for the same request, until something is answered: three calls for
-    each message would keep it where it is.
+    A provider that refuses (429) is there, and never opens it. One that has refused five times in
+    a row is not asked again for the same request, until it begins an answer: three calls for each
+    message would keep it where it is. Who was told when to come back does so once, for others may
+    have been let in by then.
     """
 
     def __init__(self) -> None:
@@ -50,7 +51,7 @@ class Circuit:
         self._in_a_row = 0
         self._wait = SHORTEST
         self._refusals = 0
-        self._refused_at = 0.0
+        self._refused_since = self._refused_at = 0.0
         self._open_until: float | None = None
         self._probing = False
 
@@ -69,10 +70,14 @@ class Circuit:
             return 0.0
         return max(self._open_until - now, SHORTEST)
 
+    def heard(self) -> None:
+        """The provider has begun to answer somebody."""
+        self._refusals = 0
+
     def answered(self, now: float) -> None:
         """The provider answered as it should."""
         self._close()
-        self._refusals = 0
+        self.heard()
         self._keep(now, failed=False)
 
     def spoke(self) -> None:
@@ -81,14 +86,16 @@ class Circuit:
         if self._probing:
             self._close()
 
-    def refused(self, now: float) -> bool:
-        """It has enough of us (429); whether it says so to everybody."""
+    def refused(self, now: float, told: float = 0.0) -> bool:
+        """It has enough of us (429); whether it says so to everybody, also after the time told."""
         self.spoke()
         if self._refused_at <= now - WINDOW:
             self._refusals = 0
+        if not self._refusals:
+            self._refused_since = now
         self._refused_at = now
         self._refusals += 1
-        return self._refusals >= IN_A_ROW
+        return self._refusals >= IN_A_ROW and now - self._refused_since >= told
 
     def left(self) -> None:
         """The caller went away before anything was known: the next one may probe."""
@@ -143,17 +150,21 @@ class Breaker:
         if wait:
             message = f"{self._name}: not asked, it has failed too often just now"
             raise CircuitOpen(message, retry_after=timedelta(seconds=wait))
-        known = False
+        known = heard = False
         try:
             async with closing(self._model.stream(request)) as deltas:
                 async for delta in deltas:
+                    if not heard:
+                        heard = True
+                        self._circuit.heard()
                     if isinstance(delta, Finished):
                         known = True
                         self._circuit.answered(self._clock.monotonic())
                     yield delta
         except Busy as busy:
             known = True
-            if self._circuit.refused(self._clock.monotonic()):
+            told = busy.retry_after.total_seconds() if busy.retry_after is not None else 0.0
+            if self._circuit.refused(self._clock.monotonic(), told):
                 raise Crowded(str(busy), retry_after=busy.retry_after) from None
             raise
         except Permanent:

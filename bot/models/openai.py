@@ -46,6 +46,8 @@ A `UnicodeError` is the socket's for a host that can be no name at all: `a..b`.
 """
 _NO_ADDRESS = (httpx2.InvalidURL, httpx2.UnsupportedProtocol, aiohttp.InvalidURL, UnicodeError)
 
+_NO_PLACE = "base_url is no address"
+_NO_KEY = "api_key holds a character that no key has"
 _UNREACHED = (
     (aiohttp.ClientConnectorDNSError, "its host has no address"),
     (aiohttp.ClientConnectorCertificateError, "its certificate is not trusted"),
@@ -166,6 +168,9 @@ class OpenAIModel:
             # Many compatible servers have no such list; what matters is that the key is taken.
             if "HTTP 401" in str(error) or "HTTP 403" in str(error):
                 return self._health("it refuses the key; set api_key")
+            for mistake in (_NO_KEY, _NO_PLACE):
+                if str(error).endswith(mistake):
+                    return self._health(mistake)
         return self._health()
 
     def _health(self, trouble: str = "") -> Health:
@@ -298,8 +303,10 @@ def translated(error: Exception, name: str, now: datetime) -> ParleyError:
         response = error.response
         wait = retry_after(response.headers, now)
         return failure(name, complaint_of(response.status_code, response.content, wait))
+    if isinstance(error, UnicodeEncodeError) and error.encoding == "ascii":
+        return Permanent(f"{name}: {_NO_KEY}")
     if isinstance(error, _NO_ADDRESS):
-        return Permanent(f"{name}: base_url is no address")
+        return Permanent(f"{name}: {_NO_PLACE}")
     if isinstance(error, openai.APITimeoutError):
         return Transient(f"{name}: {_why_late(error)}")
     if isinstance(error, (openai.OpenAIError, ValueError)) and not isinstance(

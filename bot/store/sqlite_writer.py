@@ -16,6 +16,7 @@ import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
@@ -38,12 +39,18 @@ index's last one) is copied once for all."""
 FEWEST, MOST = 200, 20_000
 """Changed rows after which the log is looked at; a row is about a page, or shares one with many."""
 
+LARGE = 64 * 2**20
+"""Bytes of the log beyond which every commit is followed by a look: rows may be large. As many as
+SQLite leaves of it when it begins anew (`journal_size_limit`)."""
+
+SAYING_SECONDS = 1.0
+
 LOST = 74
 """The exit code (EX_IOERR) of a process whose file did not reach the disk."""
 
 _LOST = (
-    "parley: the disk lost a part of the database's file (fsync failed); this process stops, "
-    "and its next start writes it again from the log beside it\n"
+    "parley: the disk lost a part of the database's file (fsync failed); this process stops, and "
+    "its next start writes it again from the log beside it, once no other program has it open\n"
 )
 _CLOSED = "the store is closed"
 _NO_MEMORY = "the database has no memory left"
@@ -72,6 +79,11 @@ class _Job:
     error: Exception | None = None
 
 
+def _to_stderr(text: str) -> None:
+    sys.stderr.write(text)
+    sys.stderr.flush()
+
+
 class Writer:
     """Runs operations in the order in which they were given."""
 
@@ -81,7 +93,9 @@ class Writer:
         *,
         rolled_back: Callable[[], None],
         pages: int = PAGES,
+        large: int = LARGE,
         end: Callable[[int], object] = os._exit,
+        say: Callable[[str], object] = _to_stderr,
     ) -> None:
         self._connect = connect
         self._rolled_back = rolled_back
@@ -91,7 +105,10 @@ class Writer:
         self._db: sqlite3.Connection | None = None
         self._stopped = True
         self._pages = pages
+        self._large = large
+        self._log: Path | None = None
         self._end = end
+        self._say = say
         self._span = self._due = FEWEST
 
     def start(self) -> None:
@@ -138,14 +155,21 @@ class Writer:
                 self._copy_log()
         except LostPages:
             # Not even a close: SQLite would copy the rest, call the log done and delete it.
-            sys.stderr.write(_LOST)
-            sys.stderr.flush()
-            self._end(LOST)
+            self._end_at_once()
         finally:
             self._stopped = True
             self._refuse_the_rest()
             if self._db is not None:
                 self._db.close()
+
+    def _end_at_once(self) -> None:
+        """With a word, if it can be said: our errors may go to the very disk that fails."""
+        saying = threading.Thread(target=self._say, args=(_LOST,), daemon=True)
+        try:
+            saying.start()
+            saying.join(SAYING_SECONDS)
+        finally:
+            self._end(LOST)
 
     def _gather(self, kept: list[_Job]) -> tuple[list[_Job], bool]:
         """What is queued now, after what a failing disk refused; False at the end."""
@@ -226,7 +250,7 @@ class Writer:
     def _copy_log(self) -> None:
         """From time to time; nobody waits for it but whoever writes next."""
         db = self._db
-        if db is None or db.total_changes < self._due:
+        if db is None or (db.total_changes < self._due and not self._is_large()):
             return
         self._due = db.total_changes + self._span
         try:
@@ -236,6 +260,12 @@ class Writer:
         # What comes next may fill more pages than what was: only a quarter more of it each time.
         right = self._span * self._pages // max(length, 1)
         self._span = min(max(right, FEWEST), self._span + self._span // 4, MOST)
+
+    def _is_large(self) -> bool:
+        try:
+            return self._log is not None and self._log.stat().st_size > self._large
+        except OSError:
+            return False  # there is none
 
     def _refuse_the_rest(self) -> None:
         """Nobody is left waiting, whatever ended the thread."""
@@ -251,6 +281,8 @@ class Writer:
         if self._db is None:
             self._db = self._connect()
             self._due = self._span
+            ((_, _, file),) = self._db.execute("PRAGMA database_list").fetchall()
+            self._log = Path(f"{file}-wal") if file else None
         return self._db
 
     def _roll_back(self) -> None:

@@ -54,6 +54,23 @@ async def test_before_it_is_sent_it_is_written_down_that_no_draft_stands_for_it(
     assert counter.outcomes == []
 
 
+class Confused(ListPlatform):
+    """A platform whose sends speak of a draft where there is none."""
+
+    async def send(self, piece: Outbound) -> Sent:
+        raise Unfinishable("gone")
+
+
+@pytest.mark.parametrize("draft", [None, STANDS])
+async def test_a_platform_that_calls_a_mere_send_unfinishable_is_not_asked_for_ever(
+    draft: Sent | None,
+) -> None:
+    counter = Counter(piece(0, draft=draft), platform=Confused())
+    async with asyncio.timeout(10):
+        await counter.delivery.drain()
+    assert counter.outcomes == ["dead"]
+
+
 async def test_the_draft_goes_away_only_after_that_was_written() -> None:
     platform = Deleting()
     counter = Counter(piece(0, draft=STANDS), platform=platform)

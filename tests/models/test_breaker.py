@@ -102,9 +102,9 @@ async def test_refusals_of_long_ago_are_not_counted() -> None:
 
 
 async def test_when_to_come_back_is_told_to_whom_all_are_refused() -> None:
-    rig = Rig(*[Busy("429", retry_after=timedelta(seconds=7))] * 5)
-    for _ in range(4):
-        await rig.ask()
+    rig = Rig(*[Busy("429", retry_after=timedelta(seconds=7))] * 9)
+    assert [await rig.ask() for _ in range(8)] == [Busy] * 8
+    rig.clock.advance(7)
     with pytest.raises(Crowded) as crowded:
         await collect(rig.model, asking())
     assert crowded.value.retry_after == timedelta(seconds=7)

@@ -446,6 +446,17 @@ async def test_a_probe_tells_a_refused_key_from_a_dead_server() -> None:
     assert "base_url" in dead.detail
 
 
+async def test_a_probe_names_the_setting_that_can_never_work() -> None:
+    pasted = "sk-\u201cpasted\u201d"
+    async with ModelPeer() as peer, speaking_to(peer.base_url, api_key=pasted) as model:
+        key = await model.probe()
+    async with speaking_to("http://a..b/v1") as model:
+        place = await model.probe()
+    assert (key.ok, place.ok) == (False, False)
+    assert "api_key" in key.detail
+    assert "base_url" in place.detail
+
+
 async def test_a_server_without_a_list_of_models_is_healthy() -> None:
     async with ModelPeer() as peer, speaking_to(f"{peer.url}/elsewhere") as model:
         assert (await model.probe()).ok

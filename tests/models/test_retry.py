@@ -81,6 +81,30 @@ async def test_a_provider_that_has_too_much_of_us_is_asked_once_for_each_request
     assert leaf.asked <= 1.1 * 60
 
 
+async def test_who_is_told_when_to_come_back_comes_back_however_many_there_are() -> None:
+    clock = FakeClock()
+    leaf = ScriptedModel(*[Busy("busy", retry_after=timedelta(seconds=1))] * 10)
+    model = Retry(Breaker(leaf, Circuit(), clock, name="main"), clock)
+    tasks = [asyncio.create_task(collect(model, asking())) for _ in range(10)]
+    for task in tasks:
+        await run_out(clock, task)
+    assert [task.exception() for task in tasks] == [None] * 10
+    assert leaf.asked == 20
+
+
+async def test_an_answer_that_has_begun_shows_that_not_everybody_is_refused() -> None:
+    clock = FakeClock()
+    refusals, circuit = [Busy("busy")] * 4, Circuit()
+    leaf = ScriptedModel(*refusals, [TextDelta("slowly"), Transient("cut")], *refusals)
+    model = Breaker(leaf, circuit, clock, name="main")
+    found = []
+    for _ in range(9):
+        with pytest.raises(Transient) as refused:
+            await collect(model, asking())
+        found.append(refused.type)
+    assert Crowded not in found
+
+
 async def test_after_the_first_delta_nothing_is_begun_again() -> None:
     leaf = ScriptedModel([TextDelta("half of"), Transient("cut")])
     stream = Retry(leaf, FakeClock()).stream(asking())

@@ -1,6 +1,7 @@
 """A sync of SQLite's file that fails loses pages for good: nobody may go on as if it had not."""
 
 import asyncio
+import os
 import sqlite3
 import sys
 from contextlib import closing
@@ -16,6 +17,17 @@ pytestmark = [pytest.mark.slow, pytest.mark.vfs]
 
 ROOT = Path(__file__).parents[2]
 LONG = 60
+
+
+async def test_it_ends_although_its_errors_go_to_a_disk_that_fails_as_well(tmp_path: Path) -> None:
+    full = os.open("/dev/full", os.O_WRONLY)
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "tests.store.losing", str(tmp_path)), cwd=ROOT, stderr=full
+    )
+    os.close(full)
+    async with asyncio.timeout(LONG):
+        assert await process.wait() == LOST
+    assert integrity_of(twin_of(tmp_path / "w.db")) == "ok"
 
 
 async def _losing(folder: Path, *words: str) -> tuple[int | None, str]:

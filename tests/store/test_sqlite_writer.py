@@ -215,5 +215,19 @@ async def test_the_log_is_copied_into_the_file_again_and_again(tmp_path: Path) -
     await writer.close()
 
 
+async def test_few_rows_that_are_large_do_not_make_a_log_without_end(tmp_path: Path) -> None:
+    file = tmp_path / "w.db"
+    writer = Writer(lambda: connect(file), rolled_back=lambda: None, large=1_000_000)
+    writer.start()
+    await writer.run(lambda db: db.execute("CREATE TABLE t (n INTEGER PRIMARY KEY, x BLOB)"))
+    for _ in range(20):
+        await writer.run(
+            lambda db: db.execute("INSERT INTO t (x) VALUES (zeroblob(300000))").rowcount
+        )
+    _, log = _lengths(file)
+    assert log < 2_000_000  # of six million that were written
+    await writer.close()
+
+
 def _lengths(file: Path) -> tuple[int, int]:
     return file.stat().st_size, Path(f"{file}-wal").stat().st_size

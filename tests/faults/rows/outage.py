@@ -152,7 +152,10 @@ def _weigh(bench: Bench, outage: Outage, borne: Sequence[Borne], written: int) -
     bench.told += [one.told for one in borne]
     if not asked:
         bench.missed.append("nobody asked the model while it was down")
-    if not outage.slow and asked > AMPLIFIED * written + FIRST * len(borne):
+    # Who is told when to come back does so, until all have been and were refused again.
+    told = float(outage.args.get("retry_after") or 0.0)
+    most = AMPLIFIED * written + FIRST * len(borne) + (2 * RATE * (told + 1) if told else 0.0)
+    if not outage.slow and asked > most:
         bench.missed.append(f"{asked} calls for {written} messages while the model was down")
     for one in borne:
         known = one.failed if outage.slow else one.first
