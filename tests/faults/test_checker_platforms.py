@@ -114,3 +114,14 @@ async def test_a_sentence_is_first_of_all_for_whom_no_dead_letter_stands() -> No
     both = reported(story, Talked(talk, sentences=said), [])
     assert (first.of, first.spare) == ({Mark(talk, 2): said[0]}, [])
     assert (both.of, both.spare) == ({Mark(talk, 2): said[0], Mark(talk, 1): said[1]}, [])
+
+
+async def test_a_sentence_is_not_for_what_was_perhaps_never_taken() -> None:
+    talk = Talk("a", 1)
+    story, line = Story({"platform": "wechat"}), Evidence("bot-a.jsonl", "")
+    for number in (1, 2):
+        mark = Mark(talk, number)
+        story.messages[mark] = Message(mark, number, str(number))
+    story.messages[Mark(talk, 2)].acknowledged_at = 3
+    said = [Screen(talk, [Version(10, SORRY, line)])]
+    assert reported(story, Talked(talk, sentences=said), []).of == {Mark(talk, 2): said[0]}

@@ -180,7 +180,10 @@ def reported(story: Story, talked: Talked, asks: list[Ask]) -> Reported:
     for sentence in sorted(talked.sentences, key=at):
         # Whose answer is a dead letter is rarely told anything: the others come first.
         living = [message for message in left if message.mark not in story.dead]
-        meant = _meant(living, asks, at(sentence)) or _meant(left, asks, at(sentence))
+        # What was neither acknowledged nor asked about may never have been taken at all.
+        taken = [one for one in living if one.acknowledged_at is not None or one.mark in known]
+        tries = (_meant(some, asks, at(sentence)) for some in (taken, living, left))
+        meant = next(filter(None, tries), [])
         if meant and meant[0].mark not in known:
             # They may have been one turn, or each one of its own that has a sentence later.
             turns += len(meant) - 1
