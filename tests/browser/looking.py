@@ -28,7 +28,9 @@ async def looking(
     page = await context.new_page()
     page.on("console", lambda message: complaints.append(f"{message.type}: {message.text}"))
     page.on("pageerror", lambda error: complaints.append(str(error)))
-    await page.goto(url)
+    # Who writes before the page listens sees nothing grow.
+    async with page.expect_response(lambda response: "/events" in response.url):
+        await page.goto(url)
     await page.wait_for_function("document.querySelector('#field').placeholder !== ''")
     yield page
     await context.close()
