@@ -8,9 +8,6 @@ import argparse
 import asyncio
 import hashlib
 import json
-import os
-import signal
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +16,7 @@ import msgspec
 
 from tests.faults.marks import Mark, marks_in, read_mark
 from tests.faults.script import Hold, Speaker, block_of
+from tests.faults.serving import serve
 from tests.peers.log import Json, Log
 from tests.peers.model import ModelPeer
 from tests.peers.model_answers import text_of
@@ -114,22 +112,8 @@ def main() -> None:
 
 
 async def _serve(arguments: argparse.Namespace) -> None:
-    stopped = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopped.set)
-    loop.add_reader(sys.stdin.fileno(), _read_stdin, stopped)
     speaker = Speaker(seed=arguments.seed, pause=arguments.pause)
-    async with FaultsModel(speaker, Log(arguments.log, keep=KEEP)) as peer:
-        sys.stdout.write(json.dumps({"port": peer.port, "url": peer.url}) + "\n")
-        sys.stdout.flush()
-        await stopped.wait()
-
-
-def _read_stdin(stopped: asyncio.Event) -> None:
-    if not os.read(sys.stdin.fileno(), 4096):
-        asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
-        stopped.set()
+    await serve(FaultsModel(speaker, Log(arguments.log, keep=KEEP)))
 
 
 if __name__ == "__main__":

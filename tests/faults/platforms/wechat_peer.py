@@ -6,12 +6,9 @@ is shown to the person and stands in its log.
 
 import argparse
 import asyncio
-import json
-import os
-import signal
-import sys
 from pathlib import Path
 
+from tests.faults.serving import serve
 from tests.peers.log import Json, Log
 from tests.peers.wechat import WeChatPeer
 from tests.peers.wechat_courier import Event
@@ -61,11 +58,6 @@ def main() -> None:
 
 
 async def _serve(arguments: argparse.Namespace) -> None:
-    stopped = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopped.set)
-    loop.add_reader(sys.stdin.fileno(), _read_stdin, stopped)
     peer = FaultsWeChat(
         app_id=arguments.app_id,
         secret=arguments.app_secret,
@@ -75,16 +67,7 @@ async def _serve(arguments: argparse.Namespace) -> None:
         log=Log(arguments.log, keep=KEEP),
         keep=KEEP,
     )
-    async with peer:
-        sys.stdout.write(json.dumps({"port": peer.port, "url": peer.url}) + "\n")
-        sys.stdout.flush()
-        await stopped.wait()
-
-
-def _read_stdin(stopped: asyncio.Event) -> None:
-    if not os.read(sys.stdin.fileno(), 4096):
-        asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
-        stopped.set()
+    await serve(peer)
 
 
 if __name__ == "__main__":
