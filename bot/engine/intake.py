@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -22,6 +22,11 @@ from bot.ports import Lanes as LanesPort
 
 LOOK_EVERY = 0.2
 """Seconds between looks for a piece while a platform's request is open (design section 6)."""
+
+NOTE_AGAIN = 0.2
+NOTED_WITHIN = 2.0
+"""Seconds after a request was over in which its reply may still be written down: from then on the
+lane takes it to be in doubt (the stores' `SLOT_GRACE`)."""
 
 TRY_AGAIN = timedelta(seconds=5)
 """After which a patient platform may find room."""
@@ -167,6 +172,8 @@ class Stored:
         self._adapter = adapter
         self._accepted = accepted
         self._closes = door.clock.now() + (open_for or timedelta(0))
+        still_open = (open_for or timedelta(0)).total_seconds()
+        self._noted_by = door.clock.monotonic() + still_open + NOTED_WITHIN
         self._taken: deque[OutboxRow] = deque()
 
     @property
@@ -207,15 +214,30 @@ class Stored:
         slot = self._accepted.slot
         if slot is None or not self._taken:
             return
-        row = self._taken.popleft()
+        row, slots = self._taken.popleft(), self._door.slots
         if isinstance(outcome, Held):
-            await self._door.slots.slot_unused(row, slot)
+            await self._note(lambda: slots.slot_unused(row, slot))
         else:
             sent = outcome if isinstance(outcome, Sent) else None
-            await self._door.slots.slot_replied(row, slot, sent)
+            await self._note(lambda: slots.slot_replied(row, slot, sent))
         if not self._taken:
             await self._close(slot)
 
     async def _close(self, slot: int) -> None:
-        await self._door.slots.close_slot(slot)
+        try:
+            await self._door.slots.close_slot(slot)
+        except Transient as error:  # it runs out by itself
+            self._door.observer.failed(place="store", error=error)
         self._door.ring()  # what was kept for this request may leave by the front door
+
+    async def _note(self, write: Callable[[], Awaitable[None]]) -> None:
+        """Tried while it counts: the platform has its answer, and nobody could ask it again."""
+        door = self._door
+        while True:
+            try:
+                return await write()
+            except Transient as error:
+                door.observer.failed(place="store", error=error)
+                if door.clock.monotonic() >= self._noted_by:
+                    return None  # the lane's next holder is in doubt
+            await door.clock.sleep(NOTE_AGAIN)

@@ -1,10 +1,14 @@
 """One request may carry several pieces, and what it does not use goes back."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import timedelta
 
-from bot import Ambiguous, Held, Outbound, Receipt, Sent
-from bot.domain.records import OutboxState
+import pytest
+
+from bot import Ambiguous, Held, Outbound, Receipt, Sent, Transient
+from bot.domain.records import OutboxRow, OutboxState
+from bot.store.memory import MemoryStore
 from tests.engine.house import Gate, House, ScriptedModel, says
 from tests.fakes import FakeClock, until
 
@@ -123,3 +127,48 @@ async def test_a_held_answer_that_died_in_a_request_keeps_nothing_behind_it_for_
                 for _ in range(20):
                     await asyncio.sleep(0)
         assert again.platform.texts == ["(sent again) one", "two"]
+
+
+class Forgetful(MemoryStore):
+    """A store whose database is away when a reply is to be written down."""
+
+    away = 0
+
+    async def slot_replied(self, row: OutboxRow, slot: int, outcome: Sent | None) -> None:
+        if self.away:
+            self.away -= 1
+            raise Transient("away")
+        await super().slot_replied(row, slot, outcome)
+
+    async def close_slot(self, slot: int) -> None:
+        if self.away:
+            raise Transient("away")
+        await super().close_slot(slot)
+
+
+@pytest.mark.parametrize(
+    ("tries", "shown"),
+    [(3, ["next"]), (10_000, ["(sent again) you said: hello", "next"])],
+)
+async def test_a_reply_is_written_down_as_soon_as_the_database_is_there_again(
+    tries: int, shown: list[str]
+) -> None:
+    clock = FakeClock()
+    store = Forgetful(clock)
+    model = ScriptedModel(says("you said: hello"), says("next"))
+    async with House(model, clock=clock, store=store).open() as house:
+        receipt = await house.receive(house.said("hello"), timedelta(seconds=4))
+        assert await replied(receipt, clock) is not None
+        store.away = tries
+        noting = asyncio.ensure_future(receipt.replied(Sent()))
+        await until(lambda: _passes(clock, noting.done))
+        await noting
+        store.away = 0
+        await house.say("and?")
+        await until(lambda: _passes(clock, lambda: len(house.platform.texts) == len(shown)))
+        assert house.platform.texts == shown
+
+
+def _passes(clock: FakeClock, is_so: Callable[[], bool]) -> bool:
+    clock.advance(0.1)
+    return is_so()
