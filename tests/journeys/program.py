@@ -27,6 +27,8 @@ class Program:
         self.folder = folder
         self.config = dict(config)
         self.url = ""
+        self.module = "bot"
+        """What is run: `parley` itself, or a program of the tests that starts it."""
         self._process: asyncio.subprocess.Process | None = None
         self._output: list[str] = []
         self._reader: asyncio.Task[None] | None = None
@@ -84,7 +86,7 @@ class Program:
         environ.pop("OPENAI_API_KEY", None)
         return await asyncio.create_subprocess_exec(
             sys.executable,
-            *("-m", "bot", *(words or ("serve",)), "--config", str(path)),
+            *("-m", self.module, *(words or ("serve",)), "--config", str(path)),
             cwd=ROOT,
             env={**environ, **more},
             stdin=asyncio.subprocess.DEVNULL,
