@@ -18,7 +18,8 @@ from openai import AsyncOpenAI
 from bot.domain.conversation import ConversationId, TurnId
 from bot.domain.message import Message, Role, Text
 from bot.domain.model import Facts, Request, TextDelta
-from bot.models.openai import OpenAIModel, OpenAIOptions
+from bot.models.openai import OpenAIModel
+from bot.models.openai_client import OpenAIOptions
 from tests.peers.process import running
 
 CHUNKS = 100

@@ -28,10 +28,12 @@ from bot.domain.patience import Patience
 from bot.domain.records import Entry
 from bot.domain.sentences import REPEAT_ROOM, Said
 from bot.domain.tool import ToolContext
+from bot.engine.commands import Command, command_of
 from bot.engine.tools import Tool, tool
 from bot.errors import (
     Ambiguous,
     ConfigError,
+    Doubtful,
     Held,
     ParleyError,
     Permanent,
@@ -85,9 +87,11 @@ __all__ = [
     "Choice",
     "Citation",
     "Clock",
+    "Command",
     "ConfigError",
     "ConversationId",
     "DatabaseUrl",
+    "Doubtful",
     "Draft",
     "Drafts",
     "Effect",
@@ -148,6 +152,7 @@ __all__ = [
     "Url",
     "Usage",
     "body_of",
+    "command_of",
     "give_bare",
     "tool",
 ]

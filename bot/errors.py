@@ -5,6 +5,7 @@ ParleyError
 │   └── PluginError    stop: the plugin's author mends the function
 ├── Refused            answer with the sentence that it carries
 ├── Transient          try later
+│   └── Doubtful       try later, and say that it may be there twice
 ├── Held               wait for the person
 ├── Ambiguous          nobody knows whether it was sent: decide by policy
 ├── Permanent          give up and say so
@@ -49,6 +50,10 @@ class Transient(ParleyError):
     def __init__(self, message: str = "", *, retry_after: timedelta | None = None) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class Doubtful(Transient):
+    """The service said itself that it failed (5xx), and may have done it all the same."""
 
 
 class Held(ParleyError):

@@ -27,21 +27,18 @@ _T = TypeVar("_T")
 
 
 class Server:
-    """One listening socket and the app behind it.
+    """One listening socket and the app behind it."""
 
-    `hang_up` tells the app's open streams to end; it is called when the server stops.
-    """
-
-    def __init__(self, *, host: str, port: int, hang_up: Callable[[], None]) -> None:
+    def __init__(self, *, host: str, port: int) -> None:
         self._host = host
         self._port = port
-        self._hang_up = hang_up
+        self._hang_up: Callable[[], None] | None = None
         self._socket: socket.socket | None = None
         self._uvicorn: _Uvicorn | None = None
         self._task: asyncio.Task[None] | None = None
 
     async def bind(self) -> int:
-        """Take the port and say which; connections are refused until `start`.
+        """Take the port for us alone and say which; connections are refused until `start`.
 
         Raises:
             ConfigError: the address cannot be taken.
@@ -57,11 +54,22 @@ class Server:
         port: int = self._socket.getsockname()[1]
         return port
 
-    async def start(self, app: ASGIApp) -> None:
-        """Accept connections from now on."""
+    def release(self) -> None:
+        """Give back the port of a server that has not started; after `stop` it is given back."""
+        if self._socket is not None:
+            self._socket.close()
+
+    async def start(self, app: ASGIApp, *, hang_up: Callable[[], None]) -> None:
+        """Accept connections from now on.
+
+        `hang_up` tells the app's open streams to end; it is called when the server stops.
+        """
         if self._socket is None:
             await self.bind()
         assert self._socket is not None
+        self._hang_up = hang_up
+        _share(self._socket, others=True)
+        self._socket.listen(BACKLOG)
         self._uvicorn = _Uvicorn(_config(app))
         serving = self._uvicorn.serve(sockets=[self._socket])
         self._task = asyncio.create_task(serving, name="server")
@@ -73,9 +81,8 @@ class Server:
 
     async def stop(self, grace: timedelta = timedelta(seconds=STOP_TIME)) -> None:
         """Accept no more, end the streams, let requests finish within the grace time."""
-        if self._uvicorn is None or self._task is None:
-            if self._socket is not None:
-                self._socket.close()
+        if self._uvicorn is None or self._task is None or self._hang_up is None:
+            self.release()
             return
         # The library would notice its stop a moment later, and take connections until then.
         for listening in self._uvicorn.servers:
@@ -176,17 +183,30 @@ def _config(app: ASGIApp) -> uvicorn.Config:
 def _bound(
     family: int, kind: int, protocol: int, _: str, address: tuple[Any, ...]
 ) -> socket.socket:
+    """Ours alone: Linux gives what is shared to others as well, until one of them listens."""
     taken = socket.socket(family, kind, protocol)
     try:
-        if sys.platform != "win32":
-            # Otherwise a restart would wait for the old connections' last minute.
-            taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         taken.settimeout(0)
-        taken.bind(address)
+        try:
+            taken.bind(address)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+            # Perhaps only by old connections in their last minute: a restart need not wait for it.
+            _share(taken, others=True)
+            taken.bind(address)
+            _share(taken, others=False)
     except OSError:
         taken.close()
         raise
     return taken
+
+
+def _share(taken: socket.socket, *, others: bool) -> None:
+    """Whether others may be bound beside it; the connections that it accepts inherit that."""
+    # On Windows it would let them take the port away from us.
+    if sys.platform != "win32":
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, int(others))
 
 
 def _sentence(error: OSError, host: str, port: int) -> str:

@@ -21,12 +21,10 @@ from tests.fakes import RecordingObserver
 @asynccontextmanager
 async def serving(app: ASGIApp) -> AsyncIterator[tuple[Server, int]]:
     """A server on a free port, with this app at `/in/test`."""
-    site = Site(
-        adapters={"test": app}, front=None, own={}, observer=RecordingObserver(), max_size=10_000
-    )
-    server = Server(host="127.0.0.1", port=0, hang_up=site.hang_up)
+    site = _site(app)
+    server = Server(host="127.0.0.1", port=0)
     port = await server.bind()
-    await server.start(site)
+    await server.start(site, hang_up=site.hang_up)
     try:
         yield server, port
     finally:
@@ -49,7 +47,7 @@ async def test_port_0_takes_a_free_one_and_answers_there() -> None:
 
 
 async def test_nothing_is_answered_between_taking_the_port_and_starting() -> None:
-    server = Server(host="127.0.0.1", port=0, hang_up=lambda: None)
+    server = Server(host="127.0.0.1", port=0)
     port = await server.bind()
     with pytest.raises(ConnectionRefusedError):
         await asyncio.open_connection("127.0.0.1", port)
@@ -62,7 +60,32 @@ async def test_a_port_that_is_taken_is_a_sentence_that_says_what_to_do() -> None
         other.listen()
         port: int = other.getsockname()[1]
         with pytest.raises(ConfigError, match=rf"server\.port: {port} .* PARLEY_SERVER__PORT="):
-            await Server(host="127.0.0.1", port=port, hang_up=lambda: None).bind()
+            await Server(host="127.0.0.1", port=port).bind()
+
+
+async def test_a_port_is_taken_from_the_moment_it_is_bound_though_nobody_listens_yet() -> None:
+    server = Server(host="127.0.0.1", port=0)
+    port = await server.bind()
+    for host in ("127.0.0.1", "0.0.0.0"):
+        with pytest.raises(ConfigError, match="is taken by another program"):
+            await Server(host=host, port=port).bind()
+    server.release()
+    after = Server(host="127.0.0.1", port=port)
+    assert await after.bind() == port
+    after.release()
+
+
+async def test_connections_that_a_former_server_ended_keep_no_next_one_from_its_port() -> None:
+    async with serving(hello) as (_, port):
+        await _ended_by_the_server(port)
+    for _ in range(2):
+        again, late = Server(host="127.0.0.1", port=port), Server(host="127.0.0.1", port=port)
+        assert await again.bind() == port
+        with pytest.raises(ConfigError, match="is taken by another program"):
+            await late.bind()
+        await again.start(_site(hello), hang_up=lambda: None)
+        await _ended_by_the_server(port)
+        await again.stop()
 
 
 @pytest.mark.parametrize(
@@ -71,13 +94,13 @@ async def test_a_port_that_is_taken_is_a_sentence_that_says_what_to_do() -> None
 )
 async def test_a_host_that_cannot_be_listened_on_is_a_sentence(host: str, words: str) -> None:
     with pytest.raises(ConfigError, match=words):
-        await Server(host=host, port=0, hang_up=lambda: None).bind()
+        await Server(host=host, port=0).bind()
 
 
 async def test_after_a_stop_the_port_is_free_again_and_a_restart_takes_it() -> None:
     async with serving(hello) as (_, port):
         assert not await _is_refused(port)
-    again = Server(host="127.0.0.1", port=port, hang_up=lambda: None)
+    again = Server(host="127.0.0.1", port=port)
     assert await again.bind() == port
     await again.stop()
 
@@ -193,6 +216,22 @@ def test_the_program_runs_on_the_fast_loop() -> None:
         return type(asyncio.get_running_loop()).__module__
 
     assert run(which()) in {"uvloop", "asyncio.windows_events"}
+
+
+def _site(app: ASGIApp) -> Site:
+    return Site(
+        adapters={"test": app}, front=None, own={}, observer=RecordingObserver(), max_size=10_000
+    )
+
+
+async def _ended_by_the_server(port: int) -> None:
+    """Leave a connection behind that the system remembers for its last minute."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"nonsense\r\n\r\n")
+    async with asyncio.timeout(10):
+        await reader.read()
+    writer.close()
+    await writer.wait_closed()
 
 
 async def _is_refused(port: int) -> bool:

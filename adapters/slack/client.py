@@ -68,7 +68,7 @@ class Client:
         """A new message; its channel and its `ts`. Raises what `Adapter.send` raises.
 
         The message carries its key. Where no answer came it is looked for before anybody has to
-        wonder, and what is still doubtful is looked for again before it is sent again.
+        wonder, and what is still doubtful is not sent again before a look has said something.
         """
         doubt = (channel, thread, key)
         if (ts := await self._finder.found_late(doubt)) is not None:

@@ -47,10 +47,9 @@ class EditedDraft:
         self._shown, self._said = shown, said
 
     async def finish(self, piece: Outbound) -> Sent:
-        await self._flight.landed()
         rendered = render(piece.text, piece.choices)
         try:
-            await self._put(rendered)
+            await self._flight.last(lambda: self._put(rendered))
         except Declined as error:
             # Somebody deleted it meanwhile, or it can be posted and not be edited in.
             if error.is_gone or error.is_about_blocks or error.code == "msg_too_long":

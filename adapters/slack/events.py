@@ -21,9 +21,23 @@ class File(msgspec.Struct):
     size: int | None = None
     mode: str | None = None
 
+    @property
+    def is_there(self) -> bool:
+        """False of what was deleted and has left only its place."""
+        return self.mode != "tombstone"
+
 
 class Edited(msgspec.Struct):
     ts: str | None = None
+
+
+class Attachment(msgspec.Struct):
+    """A message of somebody's that was passed on, or the preview of a link."""
+
+    is_share: bool | None = None
+    text: str | None = None
+    fallback: str | None = None
+    files: list[File] | None = None
 
 
 class Message(msgspec.Struct, kw_only=True):
@@ -39,6 +53,8 @@ class Message(msgspec.Struct, kw_only=True):
     user_profile: Profile | None = None
     edited: Edited | None = None
     files: list[File] | None = None
+    attachments: Any = None
+    """Each is read for itself: many are made by other apps, and none may cost the message."""
 
 
 class Event(Message, kw_only=True):

@@ -1,13 +1,14 @@
 """What nobody knows: posts whose answer was lost, found again by the key that they carry."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from adapters.slack.web import SharedClient
-from bot import Clock, Permanent, Transient
+from bot import Ambiguous, Clock, Permanent, Transient
 
 Ask = Callable[[str, Awaitable[AsyncSlackResponse]], Awaitable[AsyncSlackResponse]]
 """Makes a call by the name of its method; without an answer nothing is lost."""
@@ -29,6 +30,13 @@ def carrying(key: str) -> dict[str, Any]:
     return {"event_type": EVENT_TYPE, "event_payload": {"key": key}}
 
 
+@dataclass(slots=True)
+class _Kept:
+    oldest: str
+    is_told: bool = False
+    """Whoever sends it again knows that it may be there twice, and marks it."""
+
+
 class Finder:
     """Looks for posts, and remembers those that may still turn up."""
 
@@ -36,7 +44,7 @@ class Finder:
         self.web = web
         self._clock = clock
         self._ask = ask
-        self._doubtful: dict[Doubt, str] = {}
+        self._doubtful: dict[Doubt, _Kept] = {}
 
     async def find(self, doubt: Doubt, since: datetime) -> str | None:
         """The `ts` of the message; None where there surely is none.
@@ -52,31 +60,40 @@ class Finder:
         return f"{max((at + self.web.seen.ahead - _MARGIN).timestamp(), 0):.6f}"
 
     async def found_late(self, doubt: Doubt) -> str | None:
-        """A post whose answer was lost may have landed after we looked for it."""
-        oldest = self._doubtful.get(doubt)
-        if oldest is None:
+        """A post whose answer was lost may have landed after we looked for it.
+
+        Raises:
+            Transient: Slack does not say now: nothing was sent, and nothing may be.
+            Ambiguous: it will never say, and whoever sends it again has to mark it.
+        """
+        kept = self._doubtful.get(doubt)
+        if kept is None:
             return None
         try:
-            ts = await self._find(doubt, oldest)
-        except (Transient, Permanent):
-            return None
+            ts = await self._find(doubt, kept.oldest)
+        except Permanent as error:
+            self.settled(doubt)
+            if kept.is_told:
+                return None
+            raise Ambiguous(str(error)) from None
         if ts is not None:
             self.settled(doubt)
         return ts
 
     async def look_for(self, doubt: Doubt, oldest: str) -> str | None:
-        """The `ts` of a post that was just not answered; None when we cannot read there.
+        """The `ts` of a post that was just not answered; None: nobody can say.
 
         Raises:
             Transient: it is not there: it may be sent again.
         """
-        self._keep(doubt, oldest)
+        kept = self._keep(doubt, oldest)
         for look in range(LOOKS):
             if look:
                 await self._clock.sleep(LOOK_AGAIN)
             try:
                 ts = await self._find(doubt, oldest)
             except (Transient, Permanent):
+                kept.is_told = True
                 return None
             if ts is not None:
                 self.settled(doubt)
@@ -87,10 +104,10 @@ class Finder:
         """Nothing about it is doubtful any more."""
         self._doubtful.pop(doubt, None)
 
-    def _keep(self, doubt: Doubt, oldest: str) -> None:
+    def _keep(self, doubt: Doubt, oldest: str) -> _Kept:
         if len(self._doubtful) >= _KEPT:
             self._doubtful.pop(next(iter(self._doubtful)))
-        self._doubtful.setdefault(doubt, oldest)
+        return self._doubtful.setdefault(doubt, _Kept(oldest))
 
     async def _find(self, doubt: Doubt, oldest: str) -> str | None:
         channel, thread, key = doubt

@@ -10,6 +10,7 @@ import msgspec
 from adapters.slack.events import Callback, Event, File, Message
 from adapters.slack.interactions import read_command, read_press
 from adapters.slack.reading import PLATFORM, Here, Read, convert, time_of
+from adapters.slack.shares import content, files_passed_on, passed_on
 from adapters.slack.words import Me, begins_with, mentioned, readable, without, without_first
 from bot import Address, Audio, Image, Inbound, Kind, Part, Role, Sender, Text
 from bot import File as Document
@@ -230,7 +231,8 @@ def _inbound(event: Event, said: Message, here: Here, me: Me, *, named: bool) ->
         raise ValueError("a message without a place")
     words = _words(said, me)
     parts: tuple[Part, ...] = (Text(words),) if words else ()
-    parts += tuple(_file(file) for file in said.files or () if file.mode != "tombstone")
+    parts += tuple(_file(file) for file in said.files or () if file.is_there)
+    parts += (*passed_on(said), *map(_file, files_passed_on(said)))
     if not parts and named:
         parts, words = (Text(HELP),), HELP
     if not parts:
@@ -267,8 +269,7 @@ def _file(file: File) -> Part:
 
 def _same(before: Message, after: Message) -> bool:
     """Only decoration has changed: a link's preview, a count of replies, a title."""
-    files = [[file.id for file in said.files or ()] for said in (before, after)]
-    return (before.text or "") == (after.text or "") and files[0] == files[1]
+    return content(before) == content(after)
 
 
 def _is_direct(event: Event) -> bool:

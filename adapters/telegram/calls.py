@@ -9,6 +9,7 @@ from telegram.error import TelegramError
 from adapters.telegram.failures import CallFailed, Declined, Moved, translate
 from adapters.telegram.limits import Pace
 from adapters.telegram.marks import Rendered
+from adapters.telegram.recent import Recent
 from bot import Ambiguous, Transient
 
 T = TypeVar("T")
@@ -27,16 +28,16 @@ class Calls:
 
     def __init__(self, pace: Pace) -> None:
         self._pace = pace
-        self._moved: dict[int, int] = {}
+        self._moved: Recent[int, int] = Recent(_MOVED_KEPT)
 
     async def follow(self, chat: int, call: Callable[[int], Awaitable[T]]) -> T:
         """Call for a chat; where it has moved, once more for its new id."""
-        known = self._moved.get(chat, chat)
+        moved_to = self._moved.get(chat)
+        known = chat if moved_to is None else moved_to
         try:
             return await self._guard(known, call(known))
         except Moved as moved:
-            if len(self._moved) < _MOVED_KEPT:
-                self._moved[chat] = moved.chat
+            self._moved.put(chat, moved.chat)
             return await self._guard(moved.chat, call(moved.chat))
 
     async def say(

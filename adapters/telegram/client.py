@@ -24,7 +24,7 @@ from adapters.telegram.marks import Rendered
 from adapters.telegram.request import SharedRequest
 from adapters.telegram.settings import Settings
 from adapters.telegram.updates import ALLOWED
-from bot import Ambiguous, Audio, File, Image, Permanent, Transient
+from bot import Ambiguous, Audio, Doubtful, File, Image, Permanent, Transient
 
 Buttons = Sequence[Sequence[tuple[str, str]]]
 Media = Image | Audio | File
@@ -156,7 +156,7 @@ class Client:
         except Declined as error:
             if not error.is_unchanged:
                 raise
-        except Ambiguous as error:
+        except (Ambiguous, Doubtful) as error:
             raise Transient(str(error)) from None
 
     async def show_draft(
@@ -176,7 +176,7 @@ class Client:
 
         try:
             await self._calls.say(chat, rendered, show)
-        except Ambiguous as error:
+        except (Ambiguous, Doubtful) as error:
             raise Transient(str(error)) from None
 
     async def delete(self, chat: int, message: int) -> None:

@@ -122,21 +122,22 @@ class EditedDraft:
         self._shown = shown
 
     async def finish(self, piece: Outbound) -> Sent:
-        await self._flight.landed()
         if piece.attachments:
             raise Unfinishable("a text does not become a file")
-        rendered = render(piece.text)
-        await self._client.pace.final(self._chat)
         try:
-            await self._client.edit_text(
-                self._chat, self._message, rendered, buttons=keyboard(piece.choices)
-            )
+            await self._flight.last(lambda: self._put(piece))
         except Declined as error:
             if not error.is_gone:
                 raise
             # Somebody deleted it meanwhile.
             raise Unfinishable(error.reason) from None
         return Sent(str(self._message))
+
+    async def _put(self, piece: Outbound) -> None:
+        await self._client.pace.final(self._chat)
+        await self._client.edit_text(
+            self._chat, self._message, render(piece.text), buttons=keyboard(piece.choices)
+        )
 
     async def abandon(self) -> None:
         """Nothing more will come: the unfinished text goes away."""

@@ -15,7 +15,7 @@ from telegram.error import (
     TelegramError,
 )
 
-from bot import Ambiguous, ParleyError, Permanent, Transient
+from bot import Ambiguous, Doubtful, ParleyError, Permanent, Transient
 
 _LONGEST_REASON = 200
 
@@ -107,8 +107,9 @@ _answers = msgspec.json.Decoder(_Answer)
 def failure_of(status: int, body: bytes) -> ParleyError | None:
     """What an HTTP answer says; None when it is a success that can be read.
 
-    A body in the service's own form says that nothing was done. Anything else with a 2xx or 5xx
-    comes from something between us, and nobody knows.
+    A 4xx in the service's own form says that nothing was done. A 5xx does not: its front answers
+    "Bad Gateway" in that form when it lost what stands behind it (tdlib/telegram-bot-api#868).
+    Anything else with a 2xx or 5xx comes from something between us, and nobody knows.
     """
     try:
         answer = _answers.decode(body)
@@ -154,7 +155,7 @@ def _by_status(status: int, reason: str) -> ParleyError:
         case _ if 400 <= status < 500:
             return Declined(reason or f"HTTP {status}")
         case _:
-            return Transient(f"HTTP {status}")
+            return Doubtful(f"HTTP {status}")
 
 
 def translate(error: TelegramError) -> ParleyError:

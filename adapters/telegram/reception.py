@@ -1,17 +1,19 @@
 """What happens to an update, however it came: read, counted, confirmed, handed to the engine."""
 
 import asyncio
-from collections import OrderedDict
-from collections.abc import Coroutine, Hashable
+from collections.abc import Coroutine
 
 from adapters.telegram.client import Client
 from adapters.telegram.mentions import Me
 from adapters.telegram.normalise import Read, normalise
-from bot import Inbound, Kind, Observer, Permanent, Receive, Transient
+from adapters.telegram.recent import Recent
+from bot import Ambiguous, Inbound, Kind, Observer, Permanent, Receive, Transient
 
-_REMEMBERED = 10_000
 _ERRANDS = 100
 """Presses that may be confirmed at a time; the service forgets them soon anyway."""
+
+_Place = tuple[str, str | None]
+_Press = tuple[str, str | None, str, str]
 
 
 class Reception:
@@ -22,9 +24,9 @@ class Reception:
         self._name = name
         self._client = client
         self._observer = observer
-        self._unreachable: set[str] = set()
-        self._accepted = _Recent()
-        self._presses = _Recent()
+        self._unreachable: Recent[str, None] = Recent()
+        self._accepted: Recent[_Place, None] = Recent()
+        self._presses: Recent[_Press, None] = Recent()
         self._errands: set[asyncio.Task[None]] = set()
 
     def read(self, raw: bytes) -> Read:
@@ -43,7 +45,7 @@ class Reception:
         if read.undecided:
             raise Transient("our own user name is not known yet")
         if read.left is not None:
-            self._unreachable.add(read.left)
+            self._unreachable.put(read.left, None)
         inbound = read.inbound
         if inbound is None:
             self._observer.discarded(adapter=self._name, why=read.why)
@@ -77,11 +79,11 @@ class Reception:
                 return True
 
     def _remember(self, inbound: Inbound) -> None:
-        self._unreachable.discard(inbound.address.chat)
+        self._unreachable.drop(inbound.address.chat)
         if inbound.kind is Kind.BUTTON:
-            self._presses.add(_press(inbound))
+            self._presses.put(_press(inbound), None)
         elif inbound.message.platform_id is not None and not inbound.direct:
-            self._accepted.add(_place(inbound))
+            self._accepted.put(_place(inbound), None)
 
     async def _confirm(self, read: Read) -> None:
         """Stop the spinner and take the buttons away; if that fails, nothing is lost."""
@@ -90,7 +92,7 @@ class Reception:
             await self._client.confirm_press(read.press)
             if read.pressed is not None and read.inbound is not None:
                 await self._client.take_buttons(int(read.inbound.address.chat), int(read.pressed))
-        except (Transient, Permanent):
+        except (Transient, Permanent, Ambiguous):
             return
 
     def _run(self, errand: Coroutine[None, None, None]) -> None:
@@ -102,25 +104,10 @@ class Reception:
         task.add_done_callback(self._errands.discard)
 
 
-class _Recent:
-    """The newest of what was put in."""
-
-    def __init__(self) -> None:
-        self._items: OrderedDict[Hashable, None] = OrderedDict()
-
-    def __contains__(self, item: Hashable) -> bool:
-        return item in self._items
-
-    def add(self, item: Hashable) -> None:
-        self._items[item] = None
-        if len(self._items) > _REMEMBERED:
-            self._items.popitem(last=False)
-
-
-def _place(inbound: Inbound) -> tuple[str, str | None]:
+def _place(inbound: Inbound) -> _Place:
     return inbound.address.chat, inbound.message.platform_id
 
 
-def _press(inbound: Inbound) -> tuple[str, str | None, str, str]:
+def _press(inbound: Inbound) -> _Press:
     """A second press of the same button by the same person is the first one again."""
     return inbound.address.chat, inbound.reply_to, inbound.sender.id, inbound.text

@@ -25,6 +25,9 @@ from bot import (
 PACE = 0.04
 """Seconds between two looks at a growing answer: 25 a second look smooth."""
 
+STOPS = 10
+"""Stops a minute that every visitor has beside the messages, however few those are."""
+
 
 class WebAdapter:
     """Chat in a browser. A visitor is an address; nobody else is in their conversation."""
@@ -99,6 +102,7 @@ class WebAdapter:
             pages=self._pages,
             visitors=self._visitors,
             rate=Rate(self._limits.rate, self._context.clock),
+            stops=Rate(max(self._limits.rate, STOPS), self._context.clock),
             limits=self._limits,
             receive=receive,
         )

@@ -14,14 +14,19 @@ LANGUAGES = ("en", "zh")
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 Id = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+Answer = Annotated[str, msgspec.Meta(pattern=r"^[0-9/]{1,64}$")]
 
 
 class Posted(msgspec.Struct, frozen=True):
-    """The body of a post. `id` is the page's own and the same when it tries again."""
+    """The body of a post. `id` is the page's own and the same when it tries again.
+
+    `under` is the id of the answer whose button was pressed.
+    """
 
     id: Id
     text: str = ""
     lang: str | None = None
+    under: Answer | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +58,22 @@ def message(post: Posted, writer: Writer) -> Inbound | None:
     text = post.text.replace("\0", "").strip()
     if not text:
         return None
-    command = text.startswith("/") and text[1:2].isalpha()
-    return _inbound(post.id, text, writer, Kind.COMMAND if command else Kind.MESSAGE)
+    if text.startswith("/") and text[1:2].isalpha():
+        return _inbound(post.id, text, writer, Kind.COMMAND)
+    kind = Kind.MESSAGE if post.under is None else Kind.BUTTON
+    return _inbound(post.id, text, writer, kind, under=post.under)
 
 
 def stop(post: Posted, writer: Writer) -> Inbound:
     """The stop button: the command, under a key that a page does not show."""
     return _inbound(STOP + post.id, "/stop", writer, Kind.COMMAND)
+
+
+def is_stop(inbound: Inbound) -> bool:
+    """Whether it stops the answer that is being written, by the button or in words."""
+    first, *_ = inbound.text.split(maxsplit=1)
+    written = inbound.kind is Kind.MESSAGE
+    return first.lower() == "/stop" or (written and inbound.text == "停止")
 
 
 def locale_of(lang: str | None, accept: str) -> str | None:
@@ -94,7 +108,9 @@ def may_write(
     return from_ is None or (from_ != "" and from_ in {host, public})
 
 
-def _inbound(key: str, text: str, writer: Writer, kind: Kind) -> Inbound:
+def _inbound(
+    key: str, text: str, writer: Writer, kind: Kind, *, under: str | None = None
+) -> Inbound:
     sender = Sender(writer.visitor, locale=writer.locale)
     message = Message(Role.USER, (Text(text),), sent_at=writer.at, sender=sender, platform_id=key)
-    return Inbound(key, writer.address, sender, message, kind=kind)
+    return Inbound(key, writer.address, sender, message, kind=kind, reply_to=under)

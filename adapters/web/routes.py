@@ -9,7 +9,7 @@ import msgspec
 from adapters.web.events import Position
 from adapters.web.hub import Hub
 from adapters.web.limits import Rate
-from adapters.web.normalise import Posted, locale_of, may_write, message, posted, stop
+from adapters.web.normalise import Posted, is_stop, locale_of, may_write, message, posted, stop
 from adapters.web.normalise import Writer as Author
 from adapters.web.pages import ALWAYS_ASK, Pages, give
 from adapters.web.render import STOP, accepted_event, lines_of
@@ -67,6 +67,7 @@ class Routes:
         pages: Pages,
         visitors: Visitors,
         rate: Rate,
+        stops: Rate,
         limits: Limits,
         receive: Receive,
     ) -> None:
@@ -75,6 +76,7 @@ class Routes:
         self._pages = pages
         self._visitors = visitors
         self._rate = rate
+        self._stops = stops
         self._limits = limits
         self._receive = receive
         self._endpoints: dict[tuple[str, str], Endpoint] = {
@@ -213,7 +215,9 @@ class Routes:
         await self._accept(exchange, visitor, inbound)
 
     async def _accept(self, exchange: Exchange, visitor: Visitor, inbound: Inbound) -> None:
-        if wait := self._rate.wait(visitor.id):
+        # Whoever has sent too much must still be able to stop the answer to it.
+        rate = self._stops if is_stop(inbound) else self._rate
+        if wait := rate.wait(visitor.id):
             sentence = "That was a lot at once; try again in a moment."
             await self._reject(exchange, 429, "rate", sentence, _retry_after(wait))
             return

@@ -20,6 +20,7 @@ from adapters.wechat.failures import (
     Misconfigured,
     NotPermitted,
     outcome_of,
+    unreadable,
 )
 from adapters.wechat.settings import Settings
 from bot import Ambiguous, Clock, ParleyError, Permanent, Transient
@@ -112,7 +113,7 @@ class Client:
     async def fetch(self, media: str) -> bytes:
         """A picture or recording that a person sent; kept by the platform for three days."""
         reached = await self._reach("media/get", None, extra={"media_id": media})
-        if reached.kind.partition(";")[0].strip() in ("application/json", "text/plain"):
+        if not 200 <= reached.status < 300 or _is_an_answer(reached.kind):
             self._raise_for(reached, frozenset())
             raise Permanent("WeChat has no file under this id")
         return reached.body
@@ -197,7 +198,8 @@ class Client:
         }
         try:
             answer = _read(await self._exchange("stable_token", wanted, {}), _Token)
-        except Ambiguous as error:
+        except (Ambiguous, Permanent) as error:
+            # Permanent is only what is wrong with this call: what waits for a token is not.
             raise Transient(str(error)) from None
         if answer.errcode or not answer.access_token:
             self._token = ""
@@ -261,16 +263,18 @@ def _read(reached: _Reached, kind: type[Answered]) -> Answered:
     """The platform's own JSON; anything else comes from something between us.
 
     Raises:
-        Ambiguous: nobody knows what became of the call.
+        Transient, Permanent: the call did nothing. Ambiguous: nobody knows what became of it.
     """
     try:
         if 200 <= reached.status < 300:
             return msgspec.json.decode(reached.body, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise Ambiguous(f"HTTP {reached.status} and no answer that can be read") from None
-    if reached.status in (429, 503):
-        raise Transient(f"HTTP {reached.status}")
-    raise Ambiguous(f"HTTP {reached.status}")
+    raise unreadable(reached.status)
+
+
+def _is_an_answer(kind: str) -> bool:
+    return kind.partition(";")[0].strip() in ("application/json", "text/plain")
 
 
 def _code_of(reached: _Reached) -> int:

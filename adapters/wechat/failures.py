@@ -4,7 +4,7 @@ import re
 from datetime import timedelta
 
 from adapters.wechat.advice import of_code
-from bot import Held, ParleyError, Permanent, Said, Transient
+from bot import Ambiguous, Held, ParleyError, Permanent, Said, Transient
 
 _LONGEST_REASON = 120
 # "rid: 67b8…" names one request to the platform's support and nothing to anybody else.
@@ -70,3 +70,15 @@ def outcome_of(code: int, reason: str) -> ParleyError:
         return Declined(code, reason)
     wait = timedelta(minutes=10) if code == 45009 else timedelta(minutes=1)
     return Misconfigured(code, advice, wait)
+
+
+def unreadable(status: int) -> ParleyError:
+    """What an HTTP status means that comes from something between us and the platform."""
+    if status == 429:
+        return Transient(f"HTTP {status}")
+    if 300 <= status < 400:
+        return Permanent(f"HTTP {status}: base_url does not lead to WeChat")
+    if 400 <= status < 500:
+        return Permanent(f"HTTP {status} without an errcode")
+    # 503 among them: what says so may have passed the call on.
+    return Ambiguous(f"HTTP {status}")

@@ -18,7 +18,7 @@ WORKING = {
     "en": "I am still working on this.\nSend me anything in a moment to get the answer.",
 }
 _NO_TIME = 0.05
-_HUNG_UP = 0.25
+HUNG_UP = 0.25
 """Seconds after a call's time is over from which nothing is put into it any more: WeChat hangs up
 half a second after that time (`reply_within`), and what is written then nobody reads."""
 
@@ -70,7 +70,7 @@ class Passive:
             if call.hung_up.is_set() or not _could_take_more(taken):
                 break
         in_time = self._rest(call).total_seconds() > _NO_TIME
-        if taken and self._clock.monotonic() > call.until + _HUNG_UP:
+        if taken and self._clock.monotonic() > call.until + HUNG_UP:
             return Collected(silent=not may_send_later(), taken=len(taken))
         if not taken:
             return self._without_answer(call, good=in_time or may_send_later())

@@ -9,7 +9,7 @@ from adapters.wechat.api import Client
 from adapters.wechat.failures import NotPermitted
 from adapters.wechat.guard import Delivery
 from adapters.wechat.normalise import Opens, Read
-from adapters.wechat.passive import Call, Collected, Passive
+from adapters.wechat.passive import HUNG_UP, Call, Collected, Passive
 from adapters.wechat.permission import Permission
 from adapters.wechat.render import reply, text_reply
 from adapters.wechat.settings import Settings
@@ -42,11 +42,13 @@ async def _nothing(written: bool) -> None:  # noqa: FBT001  # the one thing it i
 class Answer:
     """What goes back to the platform: a reply's XML, an acknowledgement, or no answer at all.
 
-    `report` is told whether it was written while somebody listened.
+    `report` is told whether it was written while somebody listened. What it carries must not be
+    written after `until`, by the clock's monotonic time; None: it carries nothing.
     """
 
     xml: str = ""
     silent: bool = False
+    until: float | None = None
     report: Callable[[bool], Awaitable[None]] = _nothing
 
 
@@ -106,7 +108,7 @@ class Reception:
         collected = await self._passive.collect(receipt, call, self._may_send_later)
         if typing is not None and collected.piece is not None:
             typing.cancel()
-        return self._reply(read, receipt, collected)
+        return self._reply(read, receipt, collected, until + HUNG_UP)
 
     async def close(self) -> None:
         """Give up what is only decoration."""
@@ -143,7 +145,7 @@ class Reception:
         xml = text_reply(text, account=read.account, openid=read.openid, at=self._now())
         return Answer(xml)
 
-    def _reply(self, read: Read, receipt: Receipt, collected: Collected) -> Answer:
+    def _reply(self, read: Read, receipt: Receipt, collected: Collected, until: float) -> Answer:
         async def report(written: bool) -> None:  # noqa: FBT001  # the one thing it is told
             await self._passive.report(receipt, collected, written=written)
 
@@ -154,7 +156,7 @@ class Reception:
         if collected.piece is not None:
             at = self._now()
             xml = reply(collected.piece, collected.text, **frame, at=at)
-            return Answer(xml, report=report)
+            return Answer(xml, until=until, report=report)
         if collected.text:
             return Answer(text_reply(collected.text, **frame, at=self._now()), report=report)
         return Answer(report=report)

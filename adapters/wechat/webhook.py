@@ -152,14 +152,13 @@ class Webhook:
         watching = asyncio.create_task(_watch(incoming, hung_up, stopping))
         try:
             answer = await self._reception.take(read, receive, delivery, begun, hung_up)
-            if answer.silent:
+            if answer.silent or not await self._is_there(hung_up, answer.until):
                 await answer.report(False)  # noqa: FBT003  # nothing was written, nor will be
                 await self._let_go(hung_up, stopping, outgoing)
             else:
-                delivery.answered = await self._is_there(hung_up)
-                if delivery.answered:
-                    await self._answer(answer, outgoing)
-                await answer.report(delivery.answered)
+                delivery.answered = True
+                await self._answer(answer, outgoing)
+                await answer.report(True)  # noqa: FBT003  # it was written
         finally:
             watching.cancel()
 
@@ -178,10 +177,13 @@ class Webhook:
             )
         await _write(outgoing, 200, body.encode(), b"application/xml; charset=utf-8")
 
-    async def _is_there(self, hung_up: asyncio.Event) -> bool:
-        """Whether the platform still listens, by all that the network has brought up to now."""
+    async def _is_there(self, hung_up: asyncio.Event, until: float | None) -> bool:
+        """Whether the platform still listens, by all that the network has brought up to now.
+
+        The looking itself takes its time where there is too much to do.
+        """
         for _ in range(LOOKS):
-            if hung_up.is_set():
+            if hung_up.is_set() or (until is not None and self._clock.monotonic() > until):
                 return False
             await self._clock.sleep(0)
         return True

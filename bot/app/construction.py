@@ -72,7 +72,8 @@ class Models:
 
     def _client(self, name: str, entry: OpenAISettings | AzureSettings) -> Model:
         # openai costs half a second and 50 MB: only who names it pays for it
-        from bot.models.openai import OpenAIModel, OpenAIOptions  # noqa: PLC0415
+        from bot.models.openai import OpenAIModel  # noqa: PLC0415
+        from bot.models.openai_client import OpenAIOptions  # noqa: PLC0415
 
         options = OpenAIOptions(
             name=name,

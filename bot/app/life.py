@@ -43,14 +43,15 @@ async def serve(loaded: Loaded) -> int:
         stack.push_async_callback(store.close)
         store = standing_still("store", store, point_of(os.environ))
         app = await stack.enter_async_context(built(loaded, store, told, clock, wall=wall))
+        server = Server(host=loaded.settings.server.host, port=loaded.settings.server.port)
+        # Before the epoch is taken: a second start on this port ends here, and not the first one.
+        port = await server.bind()
+        stack.callback(server.release)
         await app.open(stack)
         readiness = Readiness(store.writable, clock)
         site = _site(app, told, readiness)
-        settings = loaded.settings.server
-        server = Server(host=settings.host, port=settings.port, hang_up=site.hang_up)
-        port = await server.bind()
         stack.push_async_callback(server.stop)
-        await server.start(site)
+        await server.start(site, hang_up=site.hang_up)
         _settle_memory()
         _announce(app, port)
         async with watching(loaded.settings.database.lease.total_seconds(), clock):

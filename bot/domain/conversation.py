@@ -101,7 +101,9 @@ class Turn:
 
     `now`, `audience`, `route` and `variant` are fixed when it starts, so that a turn which is
     run again after a crash does what the first run did. `attempts` counts the runs. `approved`
-    is a call that its person has just allowed: the turn's first step.
+    is a call that its person has just allowed: the turn's first step. `keeps_question`: what it
+    answers was said without the open question in sight, and does not take it back. `asked_until`
+    is set when it ended with a question: that one's `Approval.expires_at`.
     """
 
     id: TurnId
@@ -118,6 +120,8 @@ class Turn:
     attempts: int = 1
     usage: Usage = field(default=Usage())
     approved: ToolCall | None = None
+    keeps_question: bool = False
+    asked_until: datetime | None = None
 
 
 class StepKind(StrEnum):

@@ -117,14 +117,31 @@ class OutboxRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """Since when a question stands whole on its person's screen, and where, from its outbox rows.
+
+    `shown_at` is None while a piece of it has not left. `places` are the platform's ids of its
+    messages, as far as it names any; with `repeated` a copy of it may stand where nobody knows.
+    """
+
+    shown_at: datetime | None
+    places: frozenset[str] = frozenset()
+    repeated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Approval:
-    """A question that waits for its person's yes: this call, with these arguments, until then."""
+    """A question that waits for its person's yes: this call, with these arguments, until then.
+
+    `asked` is looked up when it matters (`Lanes.asked`); a head comes without it.
+    """
 
     conversation: ConversationId
     sender: str
     tool: str
     arguments: str
     expires_at: datetime
+    asked: Asked | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,14 +285,22 @@ class IdleRule:
     audience: str | None = None
 
 
+USAGE_DAYS = 30
+"""How far /usage looks back."""
+
+
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """Ages after which rows lose their bodies (journal), their lines (retain), their keys."""
+    """Ages after which rows lose their bodies (journal), their lines (retain), their keys.
+
+    What a turn has used goes with its row: with its lines, but not while /usage looks at it.
+    """
 
     journal_seconds: float
     retain_seconds: float
     keys_seconds: float = 30 * 86400.0
     batch: int = 1000
+    usage_seconds: float = USAGE_DAYS * 86400.0
 
 
 def person_key(platform: str, account: str, sender: Sender) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from bot.domain.conversation import InboundId, Session, TurnState
+from bot.domain.conversation import InboundId, Session, Turn, TurnState
 from bot.domain.message import Message, Sent
 from bot.domain.model import Facts
 from bot.domain.records import Claim, Finish, Head, Waiting, person_key
@@ -156,6 +156,10 @@ class Answering:
             outcome, extra = self._thinking.cut(cut.mark), cut.done
             if not outcome.text and cut.done:
                 outcome = replace(outcome, text=sentence("stopped", self._locale))
+        if self._head.steps:
+            outcome = await self._last_words().added(
+                outcome, self.turn, self._head.steps, but=self._thinking.come_to
+            )
         await self._write(outcome, extra)
         return len(extra)
 
@@ -188,11 +192,16 @@ class Answering:
         self._session = await parts.sessions.current(self._claim, head, self._rows[0].received_at)
         self.turn = replace(self.turn, session=self._session.n)
         await parts.journal.start(self._claim, self.turn, self._session)
-        words = LastWords(parts, self._audience, self._context())
-        outcome = await words.of(self.turn, head.steps, name, state=state, locale=self._locale)
+        # Whoever is asked what became of its call may be what has ended the process.
+        words = self._last_words(asks=not dead)
+        outcome = await words.of(self.turn, head.steps, name, state=state)
         await self._write(outcome, (), dead=dead)
 
     # ---- what it is made of --------------------------------------------------------------
+
+    def _last_words(self, *, asks: bool = True) -> LastWords:
+        given = self._parts, self._audience, self._context()
+        return LastWords(*given, locale=self._locale, asks=asks)
 
     def _context(self) -> ToolContext:
         conversation = self._head.conversation
@@ -272,7 +281,7 @@ class Answering:
         own = tuple(row.id for row in self._rows)
         draft = await self._drafting.close() if self._drafting is not None else None
         finish = Finish(
-            turn=replace(self.turn, state=outcome.state, usage=outcome.usage),
+            turn=_ended(self.turn, outcome),
             session=replace(self._session, active_at=parts.clock.now()),
             messages=numbered([*self._said, *outcome.messages], head.next_message),
             pieces=pieces,
@@ -296,3 +305,8 @@ class Answering:
                 parts.observer,
             )
         parts.sayings.report_end(head, finish.turn, self._rows[0].received_at)
+
+
+def _ended(turn: Turn, outcome: Outcome) -> Turn:
+    asks = None if outcome.approval is None else outcome.approval.expires_at
+    return replace(turn, state=outcome.state, usage=outcome.usage, asked_until=asks)

@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from itertools import takewhile
 
 from bot.domain.conversation import Turn, TurnId
-from bot.domain.message import ToolCall
+from bot.domain.message import Kind, ToolCall
 from bot.domain.records import Claim, Head, Waiting
 from bot.engine.commands import is_yes
+from bot.engine.turn import APPROVAL_LIFE
 
 YES_LASTS = timedelta(minutes=5)
 """How long after it was said a yes is acted on, however late it was read, or is read again."""
@@ -24,7 +26,23 @@ def new_turn(claim: Claim, head: Head, rows: Sequence[Waiting]) -> Turn:
         now=head.now,
         audience=head.conversation.audience,
         approved=_approved(head, rows),
+        keeps_question=keeps_question(head, rows),
     )
+
+
+def begun_with(head: Head, rows: Sequence[Waiting]) -> Sequence[Waiting]:
+    """Those of the rows that become a turn now: what passes the open question by, or the rest.
+
+    Together, a yes would not be all that was said.
+    """
+    if head.turn is not None:
+        return rows
+    return tuple(takewhile(lambda row: _passes_by(head, row), rows)) or rows
+
+
+def keeps_question(head: Head, rows: Sequence[Waiting]) -> bool:
+    """Whether the open question stays: nothing of this was said with it in sight."""
+    return all(_passes_by(head, row) for row in rows)
 
 
 def too_late(head: Head, rows: Sequence[Waiting], turn: Turn, max_age: timedelta) -> str | None:
@@ -48,8 +66,27 @@ def _approved(head: Head, rows: Sequence[Waiting]) -> ToolCall | None:
         approval is None
         or approval.sender != first.inbound.sender.id
         or approval.expires_at < first.received_at
+        or _passes_by(head, first)
         or len(rows) != 1
         or not is_yes(first.inbound)
     ):
         return None
     return ToolCall(f"approved{first.id}", approval.tool, approval.arguments)
+
+
+def _passes_by(head: Head, row: Waiting) -> bool:
+    """Whether this says nothing about the question that its person has open.
+
+    It was received before they had the question before them, or it is a button under another
+    message.
+    """
+    approval = head.approval
+    if approval is None or approval.sender != row.inbound.sender.id:
+        return False
+    asked = approval.asked
+    if asked is None:
+        return row.received_at < approval.expires_at - APPROVAL_LIFE
+    if asked.shown_at is None or row.received_at < asked.shown_at:
+        return True
+    under, known = row.inbound.reply_to, asked.places and not asked.repeated
+    return bool(row.inbound.kind is Kind.BUTTON and under and known and under not in asked.places)

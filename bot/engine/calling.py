@@ -2,8 +2,9 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 from bot.domain.conversation import Step, StepKind
 from bot.domain.message import Message, Role, ToolCall, ToolResult
@@ -17,6 +18,8 @@ from bot.engine.run import Run
 from bot.engine.toolbox import Ended, call_key
 from bot.ports import Activity, ActivityState
 
+R = TypeVar("R", ToolResult, ToolResult | None)
+
 LET_GO = 2.0
 """Seconds that a cancelled call has for its tidying; then nobody waits for it any more."""
 
@@ -25,7 +28,8 @@ class Calling:
     """The calls of one turn; what has come back stays readable when the turn is cancelled.
 
     `activities` is what a person may see of them, `notices` what they have to be told, `unsure`
-    names those of which nobody knows whether they were done.
+    names those of which nobody knows whether they were done. `come_to` are the steps whose end
+    this run knows, or makes itself: whatever else an earlier run has begun is not told by it.
     """
 
     def __init__(self, run: Run, *, changed: Callable[[], None]) -> None:
@@ -37,6 +41,7 @@ class Calling:
         self._doubted: set[tuple[str, str]] = set()
         self.notices: list[str] = []
         self.unsure: list[Unsure] = []
+        self.come_to: set[int] = set()
 
     async def run(
         self,
@@ -73,7 +78,7 @@ class Calling:
     def _messages(self) -> tuple[Message, ...]:
         now = self._run.clock.now()
         return tuple(
-            Message(Role.TOOL, (self._results.get(i) or _cancelled(call),), sent_at=now)
+            Message(Role.TOOL, (self._results.get(i) or cancelled(call),), sent_at=now)
             for i, call in enumerate(self._calls)
         )
 
@@ -90,27 +95,41 @@ class Calling:
         self, i: int, call: ToolCall, n: int, step: Step | None, *, approved: bool
     ) -> ToolResult:
         if step is not None and step.body is not None:
+            self.come_to.add(n)
             return self._replayed(call, step, step.body)
-        effect = self._effect(call)
+        effect = self._effect(call, step)
         context = replace(self._run.context, key=call_key(self._run.turn.id, n, call))
-        if effect is Effect.ONCE and (ended := await self._kept_back(call, context, step)):
-            return await self._record(n, context.key, call, ended)
+        if effect is Effect.ONCE and (
+            kept := await self._to_its_end(i, self._keep_back(n, call, context, step))
+        ):
+            return kept
         # Before it is noted: what was never begun by us must not look begun to the next one.
         await self._run.certain()
         if effect is not Effect.READ or approved:
             await self._note(Step(n, StepKind.TOOL, context.key, None), durable=True)
         await self._run.certain()
-        running = asyncio.ensure_future(self._carry_out(n, call, context, approved=approved))
+        self.come_to.add(n)
+        carried_out = self._carry_out(n, call, context, effect, approved=approved)
+        if effect is Effect.ONCE:
+            # Once it has started it cannot be taken back.
+            return await self._to_its_end(i, carried_out)
+        running = asyncio.ensure_future(carried_out)
         try:
             return await asyncio.shield(running)
         except asyncio.CancelledError:
-            if effect is Effect.ONCE:
-                # It has started and cannot be taken back: its end is awaited and written down.
-                await asyncio.wait([running])
-                self._results[i] = running.result()
-            else:
-                running.cancel()
-                await asyncio.wait([running], timeout=LET_GO)
+            running.cancel()
+            await asyncio.wait([running], timeout=LET_GO)
+            raise
+
+    async def _to_its_end(self, i: int, work: Coroutine[object, object, R]) -> R:
+        """Its result; where the turn is cut meanwhile it is awaited, written down and kept."""
+        running = asyncio.ensure_future(work)
+        try:
+            return await asyncio.shield(running)
+        except asyncio.CancelledError:
+            await asyncio.wait([running])
+            if (result := running.result()) is not None:
+                self._results[i] = result
             raise
 
     def _replayed(self, call: ToolCall, step: Step, body: str) -> ToolResult:
@@ -120,33 +139,39 @@ class Calling:
             self._doubt(call, step.key.removesuffix(UNKNOWN))
         return part
 
-    async def _kept_back(
-        self, call: ToolCall, context: ToolContext, step: Step | None
-    ) -> Ended | None:
-        """How a call that may happen once has ended without being run now; None: run it.
+    async def _keep_back(
+        self, n: int, call: ToolCall, context: ToolContext, step: Step | None
+    ) -> ToolResult | None:
+        """The result of a call that may happen once and is not run now; None: run it.
 
         It was begun before a crash (then it is asked about), or it is one of which this turn
         could not find out before whether it was done.
         """
-        if step is not None and (
-            ended := await self._run.toolbox.begun(call, context, self._run.audience)
-        ):
-            return ended
-        return Ended(_not_again(call)) if _form(call) in self._doubted else None
+        ended: Ended | None = None
+        if step is not None:
+            ended = await self._run.toolbox.begun(call, context, self._run.audience)
+        if ended is None and _form(call) in self._doubted:
+            ended = Ended(_not_again(call))
+        self.come_to.add(n)
+        if ended is None:
+            return None
+        return await self._record(n, context.key, call, ended, Effect.ONCE)
 
     async def _carry_out(
-        self, n: int, call: ToolCall, context: ToolContext, *, approved: bool
+        self, n: int, call: ToolCall, context: ToolContext, effect: Effect, *, approved: bool
     ) -> ToolResult:
         ended = await self._run.toolbox.run(call, context, self._run.audience, approved=approved)
-        return await self._record(n, context.key, call, ended)
+        return await self._record(n, context.key, call, ended, effect)
 
-    async def _record(self, n: int, key: str, call: ToolCall, ended: Ended) -> ToolResult:
+    async def _record(
+        self, n: int, key: str, call: ToolCall, ended: Ended, effect: Effect
+    ) -> ToolResult:
         """Write down how it ended; what may have had an effect, until the database takes it."""
         body = self._run.codec.encode_message(
             Message(Role.TOOL, (ended.result,), sent_at=self._run.clock.now())
         )
         step = Step(n, StepKind.TOOL, f"{key}{UNKNOWN}" if ended.unknown else key, body)
-        if self._effect(call) is Effect.READ:
+        if effect is Effect.READ:
             await self._note(step, durable=False)
         else:
             await persist(
@@ -162,9 +187,12 @@ class Calling:
         run = self._run
         await run.journal.step(run.claim, run.turn.id, step, durable=durable)
 
-    def _effect(self, call: ToolCall) -> Effect:
+    def _effect(self, call: ToolCall, step: Step | None) -> Effect:
         spec = self._run.toolbox.spec(call.name)
-        return spec.effect if spec else Effect.READ
+        if spec is not None:
+            return spec.effect
+        # One that was begun had its tool then, and nobody is left to say what it did.
+        return Effect.READ if step is None else Effect.ONCE
 
     def _doubt(self, call: ToolCall, key: str) -> None:
         """Nobody knows whether it was done: its person is told, and so is the operator."""
@@ -196,6 +224,7 @@ def _not_again(call: ToolCall) -> ToolResult:
     return ToolResult(call.id, call.name, text, failed=True)
 
 
-def _cancelled(call: ToolCall) -> ToolResult:
+def cancelled(call: ToolCall) -> ToolResult:
+    """The result of one that has none."""
     text = f"{call.name} was cancelled before it came to an end."
     return ToolResult(call.id, call.name, text, failed=True)

@@ -7,6 +7,7 @@ from typing import Any, get_type_hints
 
 from bot.domain.model import Effect
 from bot.domain.tool import ToolContext
+from bot.engine.forking import ThisProcessOnly
 from bot.engine.signatures import Place
 from bot.engine.threads import in_thread
 from bot.errors import PluginError
@@ -41,7 +42,7 @@ async def look_up(lookup: Lookup, ctx: ToolContext) -> object:
         found = await in_thread(ask, name="tool lookup")
     else:
         found = ask()
-    return await found if inspect.isawaitable(found) else found
+    return await ThisProcessOnly(found) if inspect.isawaitable(found) else found
 
 
 def _context_of(lookup: Lookup) -> str | None:

@@ -99,7 +99,11 @@ class Hearing:
             now = self._clock.monotonic()
             for signal in found:
                 self._seen[signal.id] = now
-                await self._act(signal, obey)
+                try:
+                    await self._act(signal, obey)
+                except Transient:
+                    del self._seen[signal.id]  # an order that nobody has looked for is read again
+                    raise
         self._move_on()
         done(asked)
 

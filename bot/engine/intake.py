@@ -48,7 +48,7 @@ class Door:
     roles: Mapping[tuple[str, str], frozenset[str]]
     """By (adapter name, sender id), from `operators`; everybody else has none."""
     max_characters: int
-    wake: Callable[[ConversationId, Inbound], bool]
+    wake: Callable[[ConversationId, Waiting], bool]
     """False where its lane does not run here."""
     bells: Bells
     hail: Callable[[str, Inbound], None]
@@ -98,21 +98,22 @@ class Intake:
         door.observer.accepted(
             adapter=self._placement.adapter, kind=inbound.kind.value, new=accepted.new
         )
-        if accepted.new:
-            self._act(inbound, accepted)
+        if accepted.new or command_of(inbound) is Command.STOP:
+            # The word that the first /stop was stored may have been lost: nobody has acted on it.
+            row = Waiting(accepted.inbound, inbound, door.clock.now(), refusal)
+            self._act(accepted.conversation, row)
         if inbound.kind is Kind.MOVED and inbound.moved_to is not None:
             # For a repeat as well: the first delivery may have failed just here.
             await door.inbox.move(self._placement.tenant, inbound.address, inbound.moved_to)
         return Stored(door, self._placement.adapter, accepted, open_for)
 
-    def _act(self, inbound: Inbound, accepted: Accepted) -> None:
+    def _act(self, conversation: ConversationId, row: Waiting) -> None:
         """What cannot wait for its turn in the lane."""
         door = self._door
-        if command_of(inbound) is Command.STOP:
-            now = door.clock.now()
-            door.stop(accepted.conversation, Waiting(accepted.inbound, inbound, now))
-        if not door.wake(accepted.conversation, inbound):
-            door.hail(self._placement.tenant, inbound)
+        if command_of(row.inbound) is Command.STOP:
+            door.stop(conversation, row)
+        if not door.wake(conversation, row):
+            door.hail(self._placement.tenant, row.inbound)
 
     def _known(self, sender: Sender) -> Sender:
         """Roles come from the configuration and from nowhere else."""
@@ -182,7 +183,10 @@ class Stored:
         return self._accepted.new
 
     async def reply(self, within: timedelta) -> Outbound | None:
-        """The oldest piece that waits, taken by compare-and-set; None when no more came in time."""
+        """The oldest piece that waits, taken by compare-and-set; None when no more came in time.
+
+        A database that is away keeps nobody from being told what is taken already.
+        """
         slot = self._accepted.slot
         if slot is None:
             return None
@@ -190,7 +194,11 @@ class Stored:
         with self._door.bells.at(self._accepted.conversation) as bell:
             while True:
                 bell.clear()
-                row, settled = await self._look(slot)
+                try:
+                    row, settled = await self._look(slot)
+                except Transient as error:
+                    self._door.observer.failed(place="store", error=error)
+                    row, settled = None, bool(self._taken)
                 if row is not None:
                     self._taken.append(row)
                     return self._door.said(row, self._adapter)
@@ -207,7 +215,8 @@ class Stored:
         slots, conversation = self._door.slots, self._accepted.conversation
         # Asked before the look: what is written in between is found by it.
         settled = await slots.settled(conversation, self._accepted.inbound, slot)
-        return await slots.take_for_slot(conversation, slot, self._closes), settled
+        last = self._taken[-1] if self._taken else None
+        return await slots.take_for_slot(conversation, slot, self._closes, behind=last), settled
 
     async def replied(self, outcome: Sent | Ambiguous | Held) -> None:
         """Write down what became of the oldest piece handed out; after the last, close the slot."""

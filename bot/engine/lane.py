@@ -6,7 +6,6 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from bot.domain.message import Inbound
 from bot.domain.records import Claim, Head, Waiting
 from bot.engine.delivering import NEVER, Delivering
 from bot.engine.moments import either
@@ -60,10 +59,10 @@ class Lane:
         """Act on a /stop at once; its row is answered in the order of the conversation."""
         self._stops.order(order)
 
-    def arrived(self, inbound: Inbound) -> None:
+    def arrived(self, row: Waiting) -> None:
         """Something was accepted here: with `while_busy: interrupt` the running turn yields."""
         self._arrived.set()
-        self._stops.arrived(inbound)
+        self._stops.arrived(row)
 
     def excuse(self) -> None:
         """The run that was under way when this node had to let go of the lane was no crash."""

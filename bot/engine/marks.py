@@ -29,6 +29,8 @@ class _Mark:
     attempts: int
     repeats: int
     sent: Sent | None = None
+    asked: bool = False
+    """The database has not answered yet that the row is marked so."""
 
 
 class Marks:
@@ -40,6 +42,16 @@ class Marks:
     def will_mark(self, claim: Claim, row: OutboxRow) -> None:
         """This row, as it stands here, is about to be marked as sending; the wire is untouched."""
         self._put(row, _Mark(claim.fence, row.attempts, row.repeats))
+
+    def will_take(self, claim: Claim, row: OutboxRow) -> None:
+        """The row is about to be taken and marked; the answer to that may be lost."""
+        self._put(row, _Mark(claim.fence, row.attempts + 1, row.repeats, asked=True))
+
+    def was_not_taken(self, row: OutboxRow) -> None:
+        """The row waits, or somebody else may have it: what was asked for has not happened."""
+        mark = self._marks.get(_name(row))
+        if mark is not None and mark.asked:
+            del self._marks[_name(row)]
 
     def touches(self, row: OutboxRow) -> None:
         """The wire is touched now: a crash would leave it in doubt, and so would we."""

@@ -3,13 +3,11 @@
 from datetime import timedelta
 
 from bot.domain.conversation import Ending, Session
-from bot.domain.records import Claim, Head, Waiting
+from bot.domain.records import USAGE_DAYS, Claim, Head, Waiting
 from bot.domain.sentences import sentence
 from bot.engine.commands import Command
 from bot.engine.parts import Parts
 from bot.engine.taking import OPERATOR
-
-USAGE_DAYS = 30
 
 
 class Obeying:

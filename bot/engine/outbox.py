@@ -16,7 +16,7 @@ from bot.engine.marks import Wire
 from bot.engine.persisting import persist
 from bot.engine.sending import addressed, send
 from bot.engine.unsent import Unsent
-from bot.errors import Ambiguous, Gone, Held, Permanent, Transient, Unfinishable
+from bot.errors import Ambiguous, Doubtful, Gone, Held, Permanent, Transient, Unfinishable
 from bot.ports import Draft, Finds
 
 __all__ = ["NEVER", "AmbiguousPolicy", "Delivering", "Delivery"]
@@ -53,8 +53,15 @@ class Delivery:
         self._new: set[tuple[TurnId, int]] = set()
         self.stale = False
         """The first row is not as it was when the head was read: only the next look helps."""
+        self._settle(parked_until)
         if not self._rows:
             self._left.set()
+
+    def _settle(self, parked_until: datetime | None) -> None:
+        """What waits still was not taken by us, and what is being sent perhaps by a request."""
+        for row in self._rows:
+            if row.state is not OutboxState.SENDING or parked_until is not None:
+                self._shared.marks.was_not_taken(row)
 
     @property
     def empty(self) -> bool:
@@ -92,6 +99,7 @@ class Delivery:
             self._conversation = conversation
             self._unsent = Unsent(self._shared, self._claim, conversation)
         self._rows = deque(rows)
+        self._settle(parked_until)
         self.stale = False
         self._parked_until = parked_until
         if self._rows:
@@ -169,9 +177,11 @@ class Delivery:
         if row.state is not OutboxState.SENDING:
             # Marked as sending and not sent, it would be in doubt for the next holder.
             await shared.certain()
+            shared.marks.will_take(self._claim, row)
             try:
                 row = await shared.outbox.take(self._claim, row)
             except Gone:
+                shared.marks.was_not_taken(row)
                 self.stale = True
                 return
             # It is ours alone now, and the wire is untouched.
@@ -255,6 +265,8 @@ class Delivery:
             self._still_unsent(row)
             self._rows[0] = await self._unsent.hold(row, error.until)
             self._shared.marks.is_settled(row)
+        except Doubtful as error:
+            self._waits(row, await self._unsent.doubtful(row, error, held=held))
         except Transient as error:
             self._still_unsent(row)
             await self._later(row, error, held=held)
@@ -299,7 +311,9 @@ class Delivery:
         self._shared.marks.is_settled(row)
 
     async def _unknown(self, row: OutboxRow, reason: str) -> None:
-        waits = await self._unsent.unknown(row, reason)
+        self._waits(row, await self._unsent.unknown(row, reason))
+
+    def _waits(self, row: OutboxRow, waits: OutboxRow | None) -> None:
         if waits is not None:
             self._rows[0] = waits
             return

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from bot.domain.conversation import Step, StepKind, Turn, Usage
-from bot.domain.message import ToolCall
+from bot.domain.message import Message, Role, ToolCall
 from bot.domain.records import Spent, Unsure
 from bot.ports import Codec
 
@@ -47,11 +47,19 @@ def doubts(turn: Turn, steps: Sequence[Step], codec: Codec) -> Iterator[Unsure]:
             yield Unsure(call.name, step.key.removesuffix(UNKNOWN))
 
 
-def _calls(turn: Turn, steps: Sequence[Step], codec: Codec) -> dict[int, ToolCall]:
-    """The calls that have been let through, by the number of their step."""
-    calls = {} if turn.approved is None else {1: turn.approved}
+def replies(turn: Turn, steps: Sequence[Step], codec: Codec) -> Iterator[tuple[int, Message]]:
+    """The replies whose calls have been let through; the calls' steps follow these numbers."""
+    if turn.approved is not None:
+        yield 0, Message(Role.ASSISTANT, (turn.approved,), sent_at=turn.now)
     for step in steps:
         if step.kind is StepKind.MODEL and step.body is not None and step.key != ASKED:
-            asked = codec.decode_message(step.body).calls
-            calls |= {step.n + 1 + i: call for i, call in enumerate(asked)}
-    return calls
+            yield step.n, codec.decode_message(step.body)
+
+
+def _calls(turn: Turn, steps: Sequence[Step], codec: Codec) -> dict[int, ToolCall]:
+    """The calls that have been let through, by the number of their step."""
+    return {
+        n + 1 + i: call
+        for n, asked in replies(turn, steps, codec)
+        for i, call in enumerate(asked.calls)
+    }

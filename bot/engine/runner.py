@@ -6,7 +6,6 @@ from datetime import timedelta
 from functools import partial
 
 from bot.domain.conversation import ConversationId
-from bot.domain.message import Inbound
 from bot.domain.records import Claim, Node, Waiting
 from bot.engine.lane import Lane
 from bot.engine.looks import POLL, Looks
@@ -114,7 +113,7 @@ class Runner:
 
     # ---- from the intake ---------------------------------------------------------------
 
-    def wake(self, conversation: ConversationId, inbound: Inbound) -> bool:
+    def wake(self, conversation: ConversationId, row: Waiting) -> bool:
         """Something was accepted: look soon; a lane that runs here is told at once.
 
         False where it does not run here: it may on another node.
@@ -126,7 +125,7 @@ class Runner:
                 self._hints.hint()  # it waits for a node that can run it
             return False
         self._late.add(conversation)
-        lane.arrived(inbound)
+        lane.arrived(row)
         return True
 
     def stop(self, conversation: ConversationId, order: Waiting) -> None:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from bot.domain.conversation import Session, Turn, TurnId, TurnState
 from bot.domain.message import Choice, Message, Outbound, Role, Text
 from bot.domain.records import Claim, Finish, Head, Waiting
+from bot.engine.beginning import keeps_question
 from bot.engine.outbox import Delivery
 from bot.engine.persisting import persist
 from bot.engine.sessions import Sessions
@@ -88,6 +89,7 @@ class Sayings:
             audience=head.conversation.audience,
             state=state,
             route=route,
+            keeps_question=keeps_question(head, rows),
         )
         await self._journal.start(claim, replace(turn, state=TurnState.THINKING), session)
         self._observer.turn_started(turn=turn.id, conversation=claim.conversation, attempt=1)

@@ -24,7 +24,9 @@ RENEW = 6.0
 """Seconds between two words that somebody still looks."""
 
 MOST_WAITING = 1000
-"""Signals kept for a second try while the database is away; more are lost."""
+"""Signals that wait to be left, while the database is away or slow; of more the oldest are lost,
+and orders after everything else. Renewals and texts are not among them: `Watching` makes each when
+it can leave."""
 
 LAST_WORDS = 1.0
 
@@ -40,7 +42,7 @@ class Signalling:
         self._node = node
         self._clock = clock
         self._observer = observer
-        self._waiting: deque[NewSignal] = deque()
+        self._waiting = _Queue()
         self._news = asyncio.Event()
         self._putting = False
         self._telling: Waiters = []
@@ -91,7 +93,7 @@ class Signalling:
     # ---- leaving -------------------------------------------------------------------------
 
     def _leave(self, new: NewSignal) -> None:
-        self._waiting.append(new)
+        self._waiting.add(new)
         self._news.set()
 
     async def _tell(self, hint: Callable[[], None]) -> None:
@@ -112,18 +114,17 @@ class Signalling:
                     hint()
             elif self._watching.has_texts:
                 await rest(self._clock, early, self._news)
-            if self._waiting or self._watching.has_texts:
+            if self._waiting or self._watching.has_renewals or self._watching.has_texts:
                 self._news.set()
 
     def _next(self) -> list[NewSignal]:
-        return [self._waiting.popleft() for _ in range(min(len(self._waiting), LIMIT))]
+        found = self._waiting.take(LIMIT)
+        return [*found, *self._watching.renewals(LIMIT - len(found))]
 
     async def _keep(self, going: Sequence[NewSignal]) -> None:
         """What could not be left goes first at the next try; what will be said again does not."""
         self._watching.lost([new for new in going if new.kind is SignalKind.TEXT])
-        kept = [new for new in going if not _can_wait(new)]
-        room = max(0, MOST_WAITING - len(self._waiting))
-        self._waiting.extendleft(reversed(kept[:room]))
+        self._waiting.put_back([new for new in going if not _can_wait(new)])
         await self._clock.sleep(AFTER_FAILURE)
 
     async def _put(self, going: Sequence[NewSignal]) -> bool:
@@ -144,17 +145,52 @@ class Signalling:
     async def _renew(self) -> None:
         while True:
             await self._clock.sleep(RENEW)
-            for renewal in self._watching.renewals():
-                self._leave(renewal)
+            self._watching.renew()
+            self._news.set()
 
     async def _last_words(self) -> None:
         """A turn that ended with this server is still to be seen elsewhere."""
         try:
             async with asyncio.timeout(LAST_WORDS):
-                while going := self._next():
+                while going := self._waiting.take(LIMIT):
                     await self._put(going)
         except TimeoutError:
             self._waiting.clear()
+
+
+class _Queue:
+    """What waits to be left: orders first, each sort in the order in which it came."""
+
+    def __init__(self) -> None:
+        self._orders: deque[NewSignal] = deque()
+        self._words: deque[NewSignal] = deque()
+
+    def __len__(self) -> int:
+        return len(self._orders) + len(self._words)
+
+    def add(self, new: NewSignal) -> None:
+        """At the end of its sort."""
+        (self._orders if _is_order(new) else self._words).append(new)
+        self._shed()
+
+    def put_back(self, taken: Sequence[NewSignal]) -> None:
+        """These were taken and could not be left: they come first again."""
+        self._orders.extendleft(new for new in reversed(taken) if _is_order(new))
+        self._words.extendleft(new for new in reversed(taken) if not _is_order(new))
+        self._shed()
+
+    def take(self, most: int) -> list[NewSignal]:
+        """The next ones, so many at most."""
+        return [(self._orders or self._words).popleft() for _ in range(min(most, len(self)))]
+
+    def clear(self) -> None:
+        """Nothing of it will be left any more."""
+        self._orders.clear()
+        self._words.clear()
+
+    def _shed(self) -> None:
+        while len(self) > MOST_WAITING:
+            (self._words or self._orders).popleft()
 
 
 class _OfTenant:
@@ -182,6 +218,10 @@ class _OfTenant:
 
     def say(self, address: Address, word: str, *, lasting: bool = False) -> None:
         self._watching.say(Place(self._tenant, address), word, lasting=lasting)
+
+
+def _is_order(new: NewSignal) -> bool:
+    return new.kind is SignalKind.STOP
 
 
 def _can_wait(new: NewSignal) -> bool:

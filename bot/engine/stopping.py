@@ -8,7 +8,7 @@ from bot.domain.conversation import InboundId, Turn
 from bot.domain.message import Inbound
 from bot.domain.records import Head, Waiting
 from bot.engine.commands import Command, command_of
-from bot.engine.taking import is_said, may_stop
+from bot.engine.taking import is_readable, is_said, may_stop
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,30 +50,35 @@ class Stops:
         running = self._running
         if running is None:
             self._early[order.id] = order
+        elif order.id < running.turn.inbounds[0]:
+            return  # answered before that turn was begun: the word of it has come late
         elif running.cut is None and not may_stop(order.inbound, running.first):
             self._denied[order.id] = "stop_not_yours"
         else:
             running.end(Cut("stopped_mark", (order.id,)))
 
-    def arrived(self, inbound: Inbound) -> None:
-        """With `while_busy: interrupt` the running turn yields to what its sender says next."""
+    def arrived(self, row: Waiting) -> None:
+        """With `while_busy: interrupt` the running turn yields to what its sender says next.
+
+        The word of its own messages may come when it has begun already: they do not cut it.
+        """
         running = self._running
         if (
             self._interrupts
             and running is not None
-            and is_said(inbound)
-            and running.first.sender.id == inbound.sender.id
+            and row.id > running.turn.inbounds[-1]
+            and _wants_turn(row)
+            and running.first.sender.id == row.inbound.sender.id
         ):
             running.end(Cut("interrupted_mark", ()))
 
     def hailed(self, waiting: Sequence[Waiting]) -> None:
         """Another node has accepted something that acts at once: find it, and act on it here."""
         for row in waiting:
-            running = self._running
             if _stops(row):
                 self.order(row)
-            elif running is not None and row.id > running.turn.inbounds[-1]:
-                self.arrived(row.inbound)
+            else:
+                self.arrived(row)
 
     def begin(self, running: Running, rows: Sequence[Waiting], head: Head) -> None:
         """A turn runs now; obey what was ordered before there was one to stop.
@@ -105,3 +110,8 @@ class Stops:
 
 def _stops(row: Waiting) -> bool:
     return command_of(row.inbound) is Command.STOP
+
+
+def _wants_turn(row: Waiting) -> bool:
+    """Whether a turn will follow that knows what the cut one was asked, and answers."""
+    return row.refusal is None and is_said(row.inbound) and is_readable(row.inbound)

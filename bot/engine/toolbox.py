@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
 from functools import partial
+from typing import TypeVar
 
 from bot.domain.address import Sender
 from bot.domain.conversation import TurnId
@@ -21,6 +22,8 @@ from bot.errors import ToolError, ToolRetry
 from bot.policy.admission import OPERATOR, admitted, offered
 from bot.policy.verdict import Allow, Ask, Verdict
 from bot.ports import Clock, Observer
+
+R = TypeVar("R")
 
 RESULT_LIMIT = 16_000
 """Characters of a result that a model is given; the rest would only push out the history."""
@@ -126,10 +129,13 @@ class Toolbox:
                 tell(run)
         return self._told(call, context, audience, run, started)
 
-    async def begun(self, call: ToolCall, context: ToolContext, audience: Audience) -> Ended | None:
+    async def begun(
+        self, call: ToolCall, context: ToolContext, audience: Audience, *, asks: bool = True
+    ) -> Ended | None:
         """How a call of an earlier run ended that nothing more was heard of.
 
-        None: it surely never happened, so it may be run. It is not run here in any case.
+        None: it surely never happened, so it may be run. It is not run here in any case, and
+        unless this `asks` no code of its tool is.
         """
         tool = self._tools.get(call.name)
         started = self._clock.monotonic()
@@ -137,7 +143,9 @@ class Toolbox:
         if run is not None:
             # It outlived its lane: whoever looked for it now would not find it, and make it again.
             return self._told(call, context, audience, run, started)
-        found = Doubt.UNKNOWN if tool is None else await self._found(tool, context)
+        if tool is None or not asks:
+            return self._told(call, context, audience, _known(call, Doubt.UNKNOWN), started)
+        found = await self._found(tool, context)
         if found is Doubt.NEVER:
             return None
         return self._told(call, context, audience, _known(call, found), started)
@@ -160,13 +168,28 @@ class Toolbox:
         """What the tool itself knows about the call with this key."""
         if tool.lookup is None:
             return Doubt.UNKNOWN
+        place = f"tool {tool.name} lookup"
+        # A task of its own: one that cancels itself must not look like the end of its turn.
+        asking = asyncio.ensure_future(tool.look_up(context))
         try:
-            async with asyncio.timeout(self._timeout):
-                text = await tool.look_up(context)
+            await asyncio.wait([asking], timeout=self._timeout)
+        finally:
+            is_late = not asking.done()
+            await _let_go(asking, _nobody_waits)
+        if is_late:
+            self._observer.failed(place=place, error=TimeoutError("it gave no answer in time"))
+            return Doubt.UNKNOWN
+        try:
+            text = asking.result()
+        except asyncio.CancelledError:
+            return Doubt.UNKNOWN
+        except TriedToLeave as error:
+            self._observer.failed(place=place, error=error.__cause__ or error)
+            return Doubt.UNKNOWN
         except ToolError:
             return Doubt.UNKNOWN
         except Exception as error:  # the call of a tool: somebody else's code
-            self._observer.failed(place=f"tool {tool.name} lookup", error=error)
+            self._observer.failed(place=place, error=error)
             return Doubt.UNKNOWN
         return Doubt.NEVER if text is None else text
 
@@ -255,13 +278,17 @@ def _known(call: ToolCall, found: "str | Doubt") -> _Run:
     return _Run("ok", found)
 
 
-async def _let_go(running: "asyncio.Future[str]", late: Callable[[], None]) -> bool:
+def _nobody_waits() -> None:
+    """A lookup that was given up may say what it likes."""
+
+
+async def _let_go(running: "asyncio.Future[R]", late: Callable[[], None]) -> bool:
     """End a call that nobody wants any more; False: it will not be cancelled, and goes on."""
 
-    def ended(call: "asyncio.Future[str]") -> None:
+    def ended(call: "asyncio.Future[R]") -> None:
         _ = call.cancelled() or call.exception()
 
-    def came_back(call: "asyncio.Future[str]") -> None:
+    def came_back(call: "asyncio.Future[R]") -> None:
         ended(call)
         late()
 

@@ -2,7 +2,8 @@
 
 import asyncio
 import inspect
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Generic, overload
@@ -109,20 +110,13 @@ class Tool(Generic[P, R_co]):
             TriedToLeave: it tried to end the program.
         """
         function = self._bind(ctx, arguments)
-        try:
+        with _staying(self.spec.name):
             if self.is_threaded:
                 result = await in_thread(function, name=f"tool {self.spec.name}", late=late)
             else:
                 result = function()
             if inspect.isawaitable(result):
                 result = await ThisProcessOnly(result)
-        except (asyncio.CancelledError, GeneratorExit):
-            raise
-        except BaseException as error:
-            if isinstance(error, Exception):
-                raise
-            # SystemExit, KeyboardInterrupt: they would pass every guard and stop the server.
-            raise TriedToLeave(f"{self.spec.name} tried to end the program") from error
         return self._text(result)
 
     async def look_up(self, ctx: ToolContext) -> str | None:
@@ -130,10 +124,12 @@ class Tool(Generic[P, R_co]):
 
         Raises:
             ToolFailed: the tool has no `lookup`; it may raise anything else, too.
+            TriedToLeave: it tried to end the program.
         """
         if self.lookup is None:
             raise ToolFailed(f"{self.spec.name} cannot tell what became of a call")
-        found = await look_up(self.lookup, ctx)
+        with _staying(f"the lookup of {self.spec.name}"):
+            found = await look_up(self.lookup, ctx)
         return None if found is None else self._text(found)
 
     def _text(self, result: object) -> str:
@@ -236,6 +232,20 @@ def _make(function: Callable[P2, R2], name: str | None, **given: Any) -> Tool[P2
         return lambda: called(**values)
 
     return Tool(spec, function, bind=bind, returns=signature.returns, options=options)
+
+
+@contextmanager
+def _staying(name: str) -> Iterator[None]:
+    """Within, somebody else's code may raise what it likes, and the server goes on."""
+    try:
+        yield
+    except (asyncio.CancelledError, GeneratorExit):
+        raise
+    except BaseException as error:
+        if isinstance(error, Exception):
+            raise
+        # SystemExit, KeyboardInterrupt: they would pass every guard and stop the server.
+        raise TriedToLeave(f"{name} tried to end the program") from error
 
 
 def _is_async(function: Callable[..., object]) -> bool:

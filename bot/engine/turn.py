@@ -1,7 +1,7 @@
 """One turn: ask the model, run what it calls for, ask again, until there is an answer."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -55,6 +55,11 @@ class Thinking:
             return self.failed("out_of_time")
         except NoAnswer as error:
             return self.failed(error.sentence)
+
+    @property
+    def come_to(self) -> Collection[int]:
+        """The steps of an earlier run of which what it leaves behind tells already."""
+        return self._calling.come_to
 
     def cut(self, mark: str) -> Outcome:
         """What a cancelled turn leaves behind: the text shown so far, marked."""

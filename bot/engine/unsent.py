@@ -8,7 +8,7 @@ from bot.domain.conversation import Conversation
 from bot.domain.records import Claim, OutboxRow, OutboxState
 from bot.engine.delivering import NEVER, AmbiguousPolicy, Delivering
 from bot.engine.persisting import persist
-from bot.errors import Transient
+from bot.errors import Doubtful, Transient
 
 FIRST_RETRY = 1.0
 LONGEST_RETRY = 300.0
@@ -29,14 +29,16 @@ class Unsent:
         self._claim = claim
         self._conversation = conversation
 
-    async def later(self, row: OutboxRow, error: Transient, *, held: bool) -> OutboxRow:
-        """Try again, growing slower, or when the platform said."""
+    async def later(
+        self, row: OutboxRow, error: Transient, *, held: bool, repeat: bool = False
+    ) -> OutboxRow:
+        """Try again, growing slower, or when the platform said; `repeat`: with a mark."""
         wait = min(FIRST_RETRY * 2.0 ** min(row.attempts, 16), LONGEST_RETRY)
         if error.retry_after is not None:
             wait = min(max(error.retry_after.total_seconds(), 0.1), LONGEST_OBEYED)
         now = self._shared.clock.now()
         due_at = now + timedelta(seconds=wait)
-        self.report(row, "transient", type(error).__name__)
+        self.report(row, "repeated" if repeat else "transient", type(error).__name__)
         if held:
             # Still held, until then: it lives as long as what is held lives.
             return await self._held(row, due_at)
@@ -44,8 +46,14 @@ class Unsent:
         if expires_at is not None and expires_at > now:
             # Not after it has expired: what stands behind it must not wait for its sake.
             due_at = min(due_at, expires_at)
-        await self._put_back(row, due_at, str(error))
-        return replace(row, state=OutboxState.QUEUED, due_at=due_at, attempts=row.attempts + 1)
+        await self._put_back(row, due_at, str(error), repeat=repeat)
+        return replace(
+            row,
+            state=OutboxState.QUEUED,
+            due_at=due_at,
+            attempts=row.attempts + 1,
+            repeats=row.repeats + int(repeat),
+        )
 
     async def hold(self, row: OutboxRow, until: datetime | None) -> OutboxRow:
         """Wait for the person's next message."""
@@ -74,6 +82,16 @@ class Unsent:
         self.report(row, "repeated", reason)
         await self._put_back(row, now, "ambiguous", repeat=True)
         return replace(row, state=OutboxState.QUEUED, due_at=now, repeats=row.repeats + 1)
+
+    async def doubtful(self, row: OutboxRow, error: Doubtful, *, held: bool) -> OutboxRow | None:
+        """The service is out of order and may have taken it: later and marked, by policy.
+
+        As often as it takes: an answer that a service refuses for an hour is not given up after
+        its second try, as one is whose end nobody knows.
+        """
+        if self._shared.ambiguous is not AmbiguousPolicy.REPEAT:
+            return await self.unknown(row, type(error).__name__)
+        return await self.later(row, error, held=held, repeat=not held)
 
     async def alone(self, row: OutboxRow) -> OutboxRow:
         """Its draft cannot become it: from here on it is a message of its own."""

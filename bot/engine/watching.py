@@ -46,7 +46,8 @@ class Watching:
     """The state of it; `Signalling` carries the words.
 
     `put` leaves a signal at once. Texts wait here until they are collected, so that only the
-    newest of each leaves; `news` says that there is one. `stirred` says that it has become worth
+    newest of each leaves; `news` says that there is one. So do renewals, and who has left by then
+    is not renewed. `stirred` says that it has become worth
     while to look often.
     """
 
@@ -63,6 +64,7 @@ class Watching:
         self._news = news
         self._stirred = stirred
         self._here: dict[Place, Hear] = {}
+        self._to_renew: deque[Place] = deque()
         self._there: dict[Place, dict[str, float]] = {}
         self._growing: dict[Place, _Growing] = {}
         self._said: deque[tuple[float, Place, str]] = deque()
@@ -149,10 +151,28 @@ class Watching:
         """Whether `texts` would give any."""
         return any(not one.told for one in self._growing.values())
 
-    def renewals(self) -> Sequence[NewSignal]:
-        """That everybody who looks here still does."""
+    def renew(self) -> None:
+        """It is time to say that everybody who looks here still does.
+
+        Those who are left of the last time come first: they are not to be the same ones for ever.
+        """
         self._forget()
-        return [_watcher(place, STILL) for place in self._here]
+        if not self._to_renew:
+            self._to_renew.extend(self._here)
+
+    def renewals(self, most: int) -> Sequence[NewSignal]:
+        """The next of them, so many at most."""
+        found: list[NewSignal] = []
+        while self._to_renew and len(found) < most:
+            place = self._to_renew.popleft()
+            if place in self._here:
+                found.append(_watcher(place, STILL))
+        return found
+
+    @property
+    def has_renewals(self) -> bool:
+        """Whether `renewals` may give any."""
+        return bool(self._to_renew)
 
     def hear(self, kind: SignalKind, place: Place, node: str, word: str) -> None:
         """What another node has left."""

@@ -9,6 +9,7 @@ from bot.domain.message import Inbound, Kind
 from bot.domain.records import Claim, Finish, Head, Waiting
 from bot.domain.sentences import locale_of, sentence
 from bot.engine.answer import Answering
+from bot.engine.beginning import begun_with
 from bot.engine.closing import clear_draft
 from bot.engine.commands import Command
 from bot.engine.moments import either
@@ -36,6 +37,7 @@ class Working:
 
     async def do(self, work: Work, head: Head, delivery: Delivery, group: asyncio.TaskGroup) -> int:
         """How many waiting rows are done by it; 0 asks for a fresh look."""
+        head = await self._with_question(head)
         match work:
             case Amend(rows):
                 await self._amend(rows)
@@ -56,7 +58,15 @@ class Working:
                 self._stops.settled((row,))
                 return 1
             case Take(rows):
-                return await self._answer(rows, head, delivery, group)
+                return await self._answer(begun_with(head, rows), head, delivery, group)
+
+    async def _with_question(self, head: Head) -> Head:
+        """The head, with when and where the question was shown that somebody here may answer."""
+        asks = head.approval
+        if asks is None or all(row.inbound.sender.id != asks.sender for row in head.waiting):
+            return head
+        asked = await self._parts.lanes.asked(asks)
+        return replace(head, approval=replace(asks, asked=asked))
 
     async def _amend(self, rows: Sequence[Waiting]) -> None:
         for row in rows:

@@ -1,64 +1,33 @@
 """A model behind the OpenAI protocol: OpenAI itself, Azure, and everyone who speaks it alike.
 
-The only file that imports the vendor. Its client gives authentication, Azure's addresses and the
-transport; what is sent and what comes back are ours (`openai_body`, `openai_wire`), because the
-client's typed road costs a hundred times as much.
+The vendor's client (`openai_client`) gives authentication, Azure's addresses and the transport;
+what is sent and what comes back are ours (`openai_body`, `openai_wire`), because the client's typed
+road costs a hundred times as much. What its exceptions mean stands in `openai_errors`.
 """
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, TypeVar
 
-import aiohttp
 import httpx2
 import msgspec
-import openai
-from openai import AsyncAzureOpenAI, AsyncOpenAI, AsyncStream, DefaultAioHttpClient
 
 from bot.domain.model import Delta, Finished, Reason, Request
 from bot.errors import ParleyError, Permanent, Transient
-from bot.models.failures import Busy, PromptFiltered, complaint_of, failure, retry_after
+from bot.models.failures import Busy, PromptFiltered
 from bot.models.gulps import source_of, until_next_gulp
 from bot.models.openai_body import Settings, body_of
+from bot.models.openai_client import OPENAI_URL, Bytes, OpenAIOptions, client_of
+from bot.models.openai_errors import NO_KEY, NO_PLACE, VENDOR_ERRORS, translated
 from bot.models.openai_wire import Answer
 from bot.models.presets import OPENAI, preset_for
 from bot.models.sse import Splitter
 from bot.ports import Clock, Health
 
-VENDOR_ERRORS = (
-    openai.OpenAIError,
-    openai.InvalidWebhookSignatureError,
-    httpx2.HTTPError,
-    httpx2.StreamError,
-    httpx2.InvalidURL,
-    httpx2.CookieConflict,
-    aiohttp.ClientError,
-    aiohttp.http_exceptions.HttpProcessingError,
-    OSError,
-    UnicodeError,
-)
-"""Everything that the vendor's client, its transport or the socket below may raise.
-
-A `UnicodeError` is the socket's for a host that can be no name at all: `a..b`.
-"""
-_NO_ADDRESS = (httpx2.InvalidURL, httpx2.UnsupportedProtocol, aiohttp.InvalidURL, UnicodeError)
-
-_NO_PLACE = "base_url is no address"
-_NO_KEY = "api_key holds a character that no key has"
-_UNREACHED = (
-    (aiohttp.ClientConnectorDNSError, "its host has no address"),
-    (aiohttp.ClientConnectorCertificateError, "its certificate is not trusted"),
-    (aiohttp.ClientConnectorSSLError, "no TLS could be spoken with it"),
-    (ConnectionRefusedError, "nobody listens at its address"),
-    (aiohttp.ClientConnectorError, "it could not be connected to"),
-)
-"""The narrowest first: the first that fits is said."""
-
 T = TypeVar("T")
-OPENAI_URL = "https://api.openai.com/v1"
 _PATH = "/chat/completions"
 _TOO_LATE = "no answer in time"
 _TOO_SLOW = "no first token in time"
@@ -72,47 +41,12 @@ _FULL = 16 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class OpenAIOptions:
-    """Which model, where, and how long to wait for it. `name` is the configured name.
-
-    With `endpoint` it is Azure, and `model` is the deployment; a `base_url` beside it is used
-    instead of it. `first_token` and `gap` hold for streamed calls; any call has the time that its
-    request gives it, which is a part of the turn's where another model could answer, too.
-    """
-
-    name: str
-    model: str
-    api_key: str | None = None
-    base_url: str | None = None
-    endpoint: str | None = None
-    api_version: str | None = None
-    preset: str = "auto"
-    max_output_tokens: int | None = None
-    temperature: float | None = None
-    include_usage: bool = True
-    connect: timedelta = timedelta(seconds=5)
-    first_token: timedelta = timedelta(seconds=20)
-    gap: timedelta = timedelta(seconds=30)
-    connections: int = 1000
-
-
-@dataclass(frozen=True, slots=True)
 class _Limits:
     """By the loop's clock: the first event, the first delta, the end of a streamed call."""
 
     event: float
     delta: float
     end: float
-
-
-class _Bytes(AsyncStream[bytes]):
-    """The client's seam for streams: it hands over the response, we read its bytes."""
-
-    def __init__(
-        self, *, cast_to: Any, response: httpx2.Response, client: Any, options: Any = None
-    ) -> None:
-        del cast_to, client, options
-        self.response = response
 
 
 class OpenAIModel:
@@ -131,7 +65,7 @@ class OpenAIModel:
             options.temperature,
             options.include_usage,
         )
-        self._client = _client(options)
+        self._client = client_of(options)
         self._gap = options.gap.total_seconds()
         self._closed = False
 
@@ -168,7 +102,7 @@ class OpenAIModel:
             # Many compatible servers have no such list; what matters is that the key is taken.
             if "HTTP 401" in str(error) or "HTTP 403" in str(error):
                 return self._health("it refuses the key; set api_key")
-            for mistake in (_NO_KEY, _NO_PLACE):
+            for mistake in (NO_KEY, NO_PLACE):
                 if str(error).endswith(mistake):
                     return self._health(mistake)
         return self._health()
@@ -212,8 +146,8 @@ class OpenAIModel:
 
     async def _begun(self, request: Request, first: float) -> httpx2.Response:
         payload = self._payload(request)
-        asking = self._client.post(_PATH, cast_to=bytes, stream=True, stream_cls=_Bytes, **payload)
-        stream: _Bytes = await self._within(first, _TOO_SLOW, asking)
+        asking = self._client.post(_PATH, cast_to=bytes, stream=True, stream_cls=Bytes, **payload)
+        stream: Bytes = await self._within(first, _TOO_SLOW, asking)
         return stream.response
 
     async def _rest(self, response: httpx2.Response, end: float) -> bytes:
@@ -297,36 +231,6 @@ class OpenAIModel:
         return {"body": body} if self._azure else {"content": msgspec.json.encode(body)}
 
 
-def translated(error: Exception, name: str, now: datetime) -> ParleyError:
-    """What one of `VENDOR_ERRORS` means for our callers."""
-    if isinstance(error, openai.APIStatusError):
-        response = error.response
-        wait = retry_after(response.headers, now)
-        return failure(name, complaint_of(response.status_code, response.content, wait))
-    if isinstance(error, UnicodeEncodeError) and error.encoding == "ascii":
-        return Permanent(f"{name}: {_NO_KEY}")
-    if isinstance(error, _NO_ADDRESS):
-        return Permanent(f"{name}: {_NO_PLACE}")
-    if isinstance(error, openai.APITimeoutError):
-        return Transient(f"{name}: {_why_late(error)}")
-    if isinstance(error, (openai.OpenAIError, ValueError)) and not isinstance(
-        error, openai.APIError
-    ):
-        return Permanent(f"{name}: {type(error).__name__}")
-    return Transient(f"{name}: {type(error).__name__}")
-
-
-def _why_late(error: BaseException) -> str:
-    """The vendor's client calls every connection that could not be made a time-out."""
-    causes = [error]
-    while (cause := causes[-1].__cause__) is not None:
-        causes.append(cause)
-    for kind, why in _UNREACHED:
-        if any(isinstance(one, kind) for one in causes):
-            return why
-    return "timed out"
-
-
 def _streams(response: httpx2.Response) -> bool:
     """Servers that say nothing about the type are believed to have done as asked."""
     kind = response.headers.get("content-type", "").lower()
@@ -352,39 +256,3 @@ async def _read_out(chunks: AsyncGenerator[bytes, None]) -> None:
 
 def _now() -> float:
     return asyncio.get_running_loop().time()
-
-
-def _client(options: OpenAIOptions) -> AsyncOpenAI:
-    connect = options.connect.total_seconds()
-    http = DefaultAioHttpClient(
-        # As numbers: None would silently mean aiohttp's own limit of 100.
-        limits=httpx2.Limits(
-            max_connections=options.connections,
-            max_keepalive_connections=options.connections,
-            keepalive_expiry=30.0,
-        ),
-        # Reading is bounded by our own budgets, which know a first token from a gap.
-        timeout=httpx2.Timeout(connect=connect, pool=connect, write=30.0, read=None),
-    )
-    # Local servers take no key, but the client insists on one.
-    key = options.api_key or "none"
-    if options.endpoint is None:
-        url = options.base_url or OPENAI_URL
-        return AsyncOpenAI(api_key=key, base_url=url, max_retries=0, http_client=http)
-    # The deployment is not fixed here: the client reads it from the body of each request.
-    version = options.api_version
-    if options.base_url is not None:
-        return AsyncAzureOpenAI(
-            api_key=key,
-            base_url=options.base_url,
-            api_version=version,
-            max_retries=0,
-            http_client=http,
-        )
-    return AsyncAzureOpenAI(
-        api_key=key,
-        azure_endpoint=options.endpoint,
-        api_version=version,
-        max_retries=0,
-        http_client=http,
-    )

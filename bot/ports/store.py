@@ -9,6 +9,8 @@ from bot.domain.conversation import ConversationId, Ending, InboundId, Session, 
 from bot.domain.message import Inbound, Message, Sent
 from bot.domain.records import (
     Accepted,
+    Approval,
+    Asked,
     Claim,
     Entry,
     Finish,
@@ -45,7 +47,10 @@ class Inbox(Protocol):
     async def amend(
         self, conversation: ConversationId, platform_id: str, message: Message | None
     ) -> None:
-        """Replace a message, waiting or in the transcript, by its edit; None voids it."""
+        """Replace a message, waiting or in the transcript, by its edit; None voids it.
+
+        Edits of it that wait themselves stay as they are: each brings its own words.
+        """
         ...
 
     async def move(self, tenant: str, old: Address, new: Address) -> None:
@@ -93,6 +98,14 @@ class Lanes(Protocol):
         """
         ...
 
+    async def asked(self, approval: Approval) -> Asked | None:
+        """When and where an open question was shown.
+
+        None where that is not known: no turn of the conversation's newest says that it ended
+        with this question (`Turn.asked_until`).
+        """
+        ...
+
     async def release(self, claim: Claim, *, wake_at: datetime | None = None) -> bool:
         """Give the lane back unless something was accepted meanwhile; False: go on.
 
@@ -116,8 +129,8 @@ class Journal(Protocol):
     async def start(self, claim: Claim, turn: Turn, session: Session) -> None:
         """Write (or write again, on another attempt) the turn's row, and its session's.
 
-        An open approval of the turn's sender is dropped. Ordered before everything later, but
-        not waited for. Raises: Fenced.
+        An open approval of the turn's sender is dropped, unless the turn keeps it. Ordered before
+        everything later, but not waited for. Raises: Fenced.
         """
         ...
 
@@ -192,11 +205,17 @@ class Slots(Protocol):
     """Open requests of a platform; taken by compare-and-set, without a fence."""
 
     async def take_for_slot(
-        self, conversation: ConversationId, slot: int, closes_at: datetime
+        self,
+        conversation: ConversationId,
+        slot: int,
+        closes_at: datetime,
+        *,
+        behind: OutboxRow | None = None,
     ) -> OutboxRow | None:
-        """The oldest unsent piece behind those that this slot has taken, now sending through it.
+        """The oldest unsent piece, now sending through this slot; `behind`: after this one.
 
-        None while an older one is being sent another way.
+        None while an older one is being sent another way. What the slot had taken already, in a
+        try whose answer was lost, is handed out as if for the first time.
         """
         ...
 

@@ -8,7 +8,7 @@ before. A time without a zone is refused in both directions.
 from datetime import datetime
 from typing import Annotated, Generic, TypeVar
 
-from msgspec import Meta, Raw, Struct
+from msgspec import Meta, MsgspecError, Raw, Struct
 from msgspec.json import Decoder, Encoder
 
 from bot.domain.address import Address, Sender
@@ -30,6 +30,8 @@ from bot.store.times import aware
 
 VERSION = 1
 READS = frozenset({VERSION - 1, VERSION})
+UNREADABLE = (MsgspecError, TypeError, ValueError)
+"""What the decoders here raise at a text that is not what it should be."""
 
 _T = TypeVar("_T")
 _Aware = Annotated[datetime, Meta(tz=True)]

@@ -75,6 +75,8 @@ class MemoryErasure(MemoryHistory):
     def _forget_turns(self, where: ConversationId, turns: set[int]) -> None:
         for turn in turns:
             self._rows.steps.pop((where, turn), None)
+            ended = self._rows.turns[where, turn]
+            ended.bare = ended.ended_at is not None
         for key, line in list(self._rows.outbox.items()):
             if key[0] != where or key[1] not in turns:
                 continue

@@ -5,11 +5,13 @@ from datetime import timedelta
 
 from bot.domain.address import Address
 from bot.domain.conversation import Conversation, ConversationId, InboundId
-from bot.domain.message import Inbound, Message
+from bot.domain.message import Inbound, Kind, Message
 from bot.domain.records import Accepted, Node, Placement, Refusal
 from bot.store.lines import amended
 from bot.store.memory_rows import InboxLine, Lane, MemoryRoom, Slot
 from bot.store.times import aware
+
+SAID = (Kind.MESSAGE, Kind.COMMAND, Kind.BUTTON)
 
 
 class MemoryInbox(MemoryRoom):
@@ -39,7 +41,10 @@ class MemoryInbox(MemoryRoom):
         if message is not None:
             aware(message.sent_at)
         for waiting in self._waiting(conversation):
-            if waiting.platform_id == platform_id and waiting.inbound is not None:
+            if waiting.inbound is None or waiting.platform_id != platform_id:
+                continue
+            # Not the edits that wait behind it: each brings its own words.
+            if waiting.inbound.kind in SAID:
                 edited = amended(waiting.inbound.message, message)
                 waiting.inbound = replace(waiting.inbound, message=edited)
                 waiting.amended = True

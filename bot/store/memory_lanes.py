@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from bot.domain.conversation import ConversationId, Step, Turn, TurnState
 from bot.domain.records import (
     Approval,
+    Asked,
     Claim,
     Head,
     Node,
@@ -16,7 +17,7 @@ from bot.domain.records import (
 )
 from bot.store.memory_rows import Lane, MemoryRoom
 from bot.store.reading import open_question
-from bot.store.times import EPOCH
+from bot.store.times import EPOCH, to_micros
 from bot.store.turns import in_turn
 
 SLOT_GRACE = timedelta(seconds=2)
@@ -30,7 +31,8 @@ UNSENT = (OutboxState.QUEUED, OutboxState.SENDING, OutboxState.HELD)
 
 class MemoryLanes(MemoryRoom):
     async def join(self, name: str, lease: timedelta) -> Node:
-        epoch, _ = self._rows.nodes.get(name, (0, EPOCH))
+        # Behind every epoch that a node of this name may have had: its row goes some day.
+        epoch, _ = self._rows.nodes.get(name, (to_micros(self._now()) - 1, EPOCH))
         self._rows.nodes[name] = (epoch + 1, self._now() + lease)
         return Node(name, epoch + 1)
 
@@ -82,6 +84,27 @@ class MemoryLanes(MemoryRoom):
             outbox=self._unsent(conversation),
             approval=self._approval(conversation, waiting, now),
             slot_closes_at=self._slots_close_at(conversation, now),
+        )
+
+    async def asked(self, approval: Approval) -> Asked | None:
+        turns = [
+            id
+            for (where, id), line in self._rows.turns.items()
+            if where == approval.conversation and line.turn.asked_until == approval.expires_at
+        ]
+        if not turns:
+            return None
+        pieces = [
+            line
+            for (where, turn, _), line in self._rows.outbox.items()
+            if (where, turn) == (approval.conversation, max(turns))
+        ]
+        shown = pieces and all(line.row.state is OutboxState.SENT for line in pieces)
+        stands = [line.row.sent.platform_id for line in pieces if line.row.sent is not None]
+        return Asked(
+            max(line.changed_at for line in pieces) if shown else None,
+            frozenset(filter(None, stands)),
+            any(line.row.repeats for line in pieces),
         )
 
     async def release(self, claim: Claim, *, wake_at: datetime | None = None) -> bool:

@@ -45,7 +45,7 @@ class MemoryOutbox(MemoryLanes):
                 state=OutboxState.QUEUED,
                 due_at=due_at,
                 error=error,
-                repeats=line.row.repeats + int(repeat),
+                repeats=max(line.row.repeats, row.repeats + int(repeat)),
                 draft=None if alone else line.row.draft,
             )
 
@@ -73,7 +73,12 @@ class MemoryOutbox(MemoryLanes):
             self._set(line, state=OutboxState.DEAD, error=error)
 
     async def take_for_slot(
-        self, conversation: ConversationId, slot: int, closes_at: datetime
+        self,
+        conversation: ConversationId,
+        slot: int,
+        closes_at: datetime,
+        *,
+        behind: OutboxRow | None = None,
     ) -> OutboxRow | None:
         open_slot = self._rows.slots.get(slot)
         if open_slot is None or open_slot.closes_at <= self._now():
@@ -83,11 +88,14 @@ class MemoryOutbox(MemoryLanes):
             for key, line in sorted(self._rows.outbox.items())
             if key[0] == conversation
             and line.row.state in UNSENT
-            and not (line.taken is not None and line.taken.slot == slot)
+            and (behind is None or key[1:] > (behind.turn, behind.piece))
         ]
-        if not unsent or unsent[0].row.state is OutboxState.SENDING:
+        if not unsent:
             return None
         line = unsent[0]
+        if line.row.state is OutboxState.SENDING:
+            is_ours = line.taken is not None and line.taken.slot == slot
+            return line.row if is_ours else None
         row = self._set(line, state=OutboxState.SENDING, attempts=line.row.attempts + 1)
         line.taken = SlotTake(slot, closes_at)
         return row

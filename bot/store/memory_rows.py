@@ -57,6 +57,7 @@ class Lane:
 class TurnLine:
     turn: Turn
     ended_at: datetime | None = None
+    bare: bool = False
 
 
 @dataclass(slots=True)

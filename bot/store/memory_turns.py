@@ -14,17 +14,15 @@ from bot.domain.conversation import (
     TurnId,
     TurnState,
 )
-from bot.domain.message import Kind, Message, Outbound, Sent
+from bot.domain.message import Message, Outbound, Sent
 from bot.domain.operating import UnsureCall
 from bot.domain.records import Claim, Entry, Finish, OutboxRow, OutboxState, SignalKind
 from bot.errors import Permanent
 from bot.store.lines import Line, Origin, lines_of
-from bot.store.memory_inbox import MemoryInbox
+from bot.store.memory_inbox import SAID, MemoryInbox
 from bot.store.memory_lanes import MemoryLanes
 from bot.store.memory_rows import InboxState, OutboxLine, TurnLine, UsageLine
 from bot.store.times import aware
-
-SAID = (Kind.MESSAGE, Kind.COMMAND, Kind.BUTTON)
 
 
 class MemoryJournal(MemoryInbox, MemoryLanes):
@@ -33,7 +31,8 @@ class MemoryJournal(MemoryInbox, MemoryLanes):
         self._held(claim)
         self._rows.turns[claim.conversation, turn.id] = TurnLine(turn)
         self._rows.sessions.setdefault(claim.conversation, {})[session.n] = session
-        self._drop_approval(claim.conversation, turn.sender)
+        if not turn.keeps_question:
+            self._drop_approval(claim.conversation, turn.sender)
 
     async def step(self, claim: Claim, turn: TurnId, step: Step, *, durable: bool) -> None:
         self._held(claim)

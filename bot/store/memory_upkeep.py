@@ -11,7 +11,7 @@ from bot.domain.records import OutboxRow, OutboxState, Retention, UsageRow
 from bot.store.memory_erasure import MemoryErasure
 from bot.store.memory_rows import InboxState
 from bot.store.memory_schedule import MemorySessions
-from bot.store.operating import REMEMBERED, unsure_lasts
+from bot.store.operating import REMEMBERED, unsure_lasts, usage_lasts
 from bot.store.times import aware
 
 SIGNALS_LAST = timedelta(hours=1)
@@ -25,7 +25,9 @@ class MemoryUpkeep(MemorySessions, MemoryErasure):
         retain = now - timedelta(seconds=rules.retain_seconds)
         keys = now - timedelta(seconds=rules.keys_seconds)
         signals = len(self._rows.signals)
-        turns, messages = self._drop_turns(retain, rules.batch)
+        sessions = self._drop_sessions(retain, rules.batch)
+        over = now - timedelta(microseconds=usage_lasts(rules))
+        turns, messages, spent = self._drop_turns(retain, over, rules.batch)
         told = now - timedelta(microseconds=unsure_lasts(rules))
         self._rows.signals = [
             one for one in self._rows.signals if one.created_at > now - SIGNALS_LAST
@@ -40,7 +42,37 @@ class MemoryUpkeep(MemorySessions, MemoryErasure):
             "keys": self._drop_keys(keys, rules.batch),
             "signals": signals - len(self._rows.signals),
             "unsure": self._drop_unsure(told, rules.batch),
+            "usage": spent,
+            "sessions": sessions,
+            "nodes": self._drop_nodes(now - timedelta(microseconds=REMEMBERED)),
         }
+
+    def _drop_sessions(self, before: datetime, batch: int) -> int:
+        """The newest has the number that the next one follows."""
+        thinking = {where for (where, _), line in self._rows.turns.items() if not line.ended_at}
+        old = [
+            (where, n)
+            for where, sessions in self._rows.sessions.items()
+            for n, session in sessions.items()
+            if where not in thinking and n != max(sessions)
+            if session.ended_at is not None and session.ended_at <= before
+        ][:batch]
+        for where, n in old:
+            del self._rows.sessions[where][n]
+        return len(old)
+
+    def _drop_nodes(self, before: datetime) -> int:
+        rows = self._rows
+        holders = [lane.node for lane in rows.lanes.values()]
+        holders += [line.node for line in rows.listeners.values()]
+        holders += [tick.node for tick in rows.ticks.values()]
+        named = {node.name for node in holders if node is not None}
+        old = [
+            name for name, (_, until) in rows.nodes.items() if until <= before and name not in named
+        ]
+        for name in old:
+            del rows.nodes[name]
+        return len(old)
 
     def _drop_unsure(self, before: datetime, batch: int) -> int:
         old = [one for one in self._rows.unsure if one.at <= before][:batch]
@@ -71,21 +103,34 @@ class MemoryUpkeep(MemorySessions, MemoryErasure):
             line.bare = True
         return len(old)
 
-    def _drop_turns(self, before: datetime, batch: int) -> tuple[int, int]:
-        """Turns that ended long ago, and the transcript's entries that they wrote."""
+    def _drop_turns(self, before: datetime, over: datetime, batch: int) -> tuple[int, int, int]:
+        """Turns that ended long ago, the entries that they wrote, and what they have used.
+
+        Until what they used is not counted any more, they only lose what they say.
+        """
         old = [
-            key
+            (key, line.ended_at <= over)
             for key, line in self._rows.turns.items()
             if line.ended_at is not None and line.ended_at <= before
+            if not line.bare or line.ended_at <= over
         ][:batch]
         dropped = 0
-        for where, turn in old:
-            del self._rows.turns[where, turn]
+        for (where, turn), is_over in old:
+            self._rows.turns[where, turn].bare = True
+            if is_over:
+                del self._rows.turns[where, turn]
             lines = self._rows.lines[where]
             self._rows.floors[where] = self._next_message(where) - 1
             self._rows.lines[where] = [line for line in lines if line.turn != turn]
             dropped += len(lines) - len(self._rows.lines[where])
-        return len(old), dropped
+        return len(old), dropped, self._drop_usage({key for key, is_over in old if is_over})
+
+    def _drop_usage(self, turns: set[tuple[ConversationId, int]]) -> int:
+        before = len(self._rows.usage)
+        self._rows.usage = [
+            line for line in self._rows.usage if (line.conversation, line.turn) not in turns
+        ]
+        return before - len(self._rows.usage)
 
     def _drop_keys(self, before: datetime, batch: int) -> int:
         events = [

@@ -10,7 +10,7 @@ from bot.store.codec import decode_inbound, decode_turn
 from bot.store.times import from_micros, micros_of
 
 REMEMBERED = micros_of(7 * 86400)
-"""How long calls of unknown outcome are listed, at least."""
+"""How long calls of unknown outcome are listed, at least, and nodes that fell silent."""
 
 STATES = {0: InboxState.WAITING, 2: InboxState.DEAD}
 
@@ -42,6 +42,11 @@ def unsure_lasts(rules: Retention) -> int:
     No longer: a tool that breaks at every call leaves a row each time, and they are counted often.
     """
     return max(REMEMBERED, micros_of(rules.journal_seconds))
+
+
+def usage_lasts(rules: Retention) -> int:
+    """How long it is known what a turn has used."""
+    return micros_of(max(rules.retain_seconds, rules.usage_seconds))
 
 
 def subject_of(conversation: ConversationId, turn: TurnId, unsure: Unsure) -> str:

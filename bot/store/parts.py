@@ -36,7 +36,14 @@ KINDS: Mapping[str, type[Any]] = MappingProxyType(
 
 
 class _OfKind(Struct):
+    kind: object = "unknown"
+
+
+class _Foreign(Struct):
+    """What a platform sent, in a form of its own, under the name that we have for it."""
+
     kind: str
+    raw: Raw
 
 
 def _derive(kind: str, part: type[Any]) -> type[Struct]:
@@ -74,7 +81,9 @@ def raws_of(parts: tuple[Part, ...]) -> tuple[Raw, ...]:
 
 def _raw(part: Part) -> Raw:
     if isinstance(part, Unknown):
-        return Raw(part.raw)
+        raw = Raw(part.raw)
+        # Without its kind, nobody could read it again.
+        return raw if _kind_of(raw) == part.kind else Raw(_encode(_Foreign(part.kind, raw)))
     kind = type(part)
     return Raw(_encode(_WIRE[kind](*[getattr(part, name) for name in _FIELDS[kind]])))
 
@@ -89,5 +98,10 @@ def _part(raw: Raw) -> Part:
         found = _decode_part(raw)
     except ValidationError:
         # Written by a newer Parley, or by a newer form of this kind.
-        return Unknown(_decode_kind(raw).kind, bytes(raw).decode())
+        return Unknown(_kind_of(raw), bytes(raw).decode())
     return _DOMAIN[type(found)](*astuple(found))
+
+
+def _kind_of(raw: Raw) -> str:
+    kind = _decode_kind(raw).kind
+    return kind if isinstance(kind, str) else "unknown"

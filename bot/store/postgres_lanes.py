@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bot.domain.conversation import ConversationId, InboundId, Step, Turn
-from bot.domain.records import Claim, Head, Node, Waiting
+from bot.domain.records import Approval, Asked, Claim, Head, Node, Waiting
 from bot.errors import Transient
 from bot.store import statements_postgres as say
 from bot.store import statements_postgres_claims as claims
@@ -15,6 +15,8 @@ from bot.store.codec import decode_inbound, decode_refusal, decode_sent, decode_
 from bot.store.lines import Origin
 from bot.store.postgres_pool import Row
 from bot.store.postgres_room import CHANNEL, FRESH, PostgresRoom
+from bot.store.postgres_sql import shared
+from bot.store.questions import LOOK_BACK, asked_of, turn_that_asked
 from bot.store.reading import (
     approval_of,
     conversation_of,
@@ -23,6 +25,7 @@ from bot.store.reading import (
     session_of,
 )
 from bot.store.statements_postgres_upkeep import CLOCK
+from bot.store.statements_upkeep import NEWEST_TURNS, PIECES_OF_TURN
 from bot.store.times import from_micros, micros_of, to_micros
 
 HEAD_LIMIT = 200
@@ -111,6 +114,14 @@ class PostgresLanes(PostgresRoom):
             ),
             slot_closes_at=_parked(closes_at, unsent or (), now),
         )
+
+    async def asked(self, approval: Approval) -> Asked | None:
+        where = {"conversation": approval.conversation}
+        newest = await self._pool.fetch(shared(NEWEST_TURNS), {**where, "limit": LOOK_BACK})
+        turn = turn_that_asked(approval, newest)
+        if turn is None:
+            return None
+        return asked_of(await self._pool.fetch(shared(PIECES_OF_TURN), {**where, "which": turn}))
 
     async def release(self, claim: Claim, *, wake_at: datetime | None = None) -> bool:
         wake = None if wake_at is None else to_micros(wake_at)

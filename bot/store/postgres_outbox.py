@@ -37,7 +37,11 @@ class PostgresOutbox(PostgresRoom):
         repeat: bool = False,
         alone: bool = False,
     ) -> None:
-        changes = {"due": to_micros(due_at), "why": plain(error), "more": int(repeat)}
+        changes = {
+            "due": to_micros(due_at),
+            "why": plain(error),
+            "repeats": row.repeats + int(repeat),
+        }
         await self._change(claim, row, OutboxState.QUEUED, {**changes, "alone": alone})
 
     async def hold(
@@ -54,9 +58,16 @@ class PostgresOutbox(PostgresRoom):
         await self._change(claim, row, OutboxState.DEAD, {"why": plain(error)})
 
     async def take_for_slot(
-        self, conversation: ConversationId, slot: int, closes_at: datetime
+        self,
+        conversation: ConversationId,
+        slot: int,
+        closes_at: datetime,
+        *,
+        behind: OutboxRow | None = None,
     ) -> OutboxRow | None:
-        values = {"conversation": conversation, "slot": slot, "until": to_micros(closes_at)}
+        last = {"turn": -1, "piece": -1} if behind is None else _key(behind)
+        until = to_micros(closes_at)
+        values = {"conversation": conversation, "slot": slot, "until": until, **last}
         rows = await self._pool.fetch(say.TAKE_FOR_SLOT, values)
         return outbox_row(rows[0]) if rows else None
 
@@ -82,7 +93,7 @@ class PostgresOutbox(PostgresRoom):
         self, claim: Claim, row: OutboxRow, state: OutboxState, changes: dict[str, Any]
     ) -> None:
         """Change a row unless it was sent or given up meanwhile: both are final."""
-        values = {"becomes": state.value, "due": None, "why": None, "more": 0, "lasts": None}
+        values = {"becomes": state.value, "due": None, "why": None, "repeats": 0, "lasts": None}
         usual = {**_key(row), **values, "alone": False}
         await self._write(claim, say.CHANGE, {**usual, **changes})
 

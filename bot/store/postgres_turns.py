@@ -36,6 +36,7 @@ class PostgresJournal(PostgresRoom):
             **_turn_values(turn, view),
             "body": body,
             "sender": plain(turn.sender.id),
+            "keeps": turn.keeps_question,
         }
         await self._write(claim, say.START, values)
 

@@ -8,10 +8,10 @@ from bot.domain.operating import StoreHealth
 from bot.domain.records import Claim, IdleRule, Node, OutboxRow, OutboxState, Retention, Swept
 from bot.store import statements_postgres_upkeep as say
 from bot.store import statements_upkeep
-from bot.store.operating import REMEMBERED, unsure_lasts
+from bot.store.operating import REMEMBERED, unsure_lasts, usage_lasts
 from bot.store.postgres_room import PostgresRoom, hold, plain
 from bot.store.postgres_sql import shared
-from bot.store.reading import outbox_row
+from bot.store.reading import readable_rows
 from bot.store.statements import Statement
 from bot.store.statements_operators import COUNT_UNSURE, DROP_UNSURE, UNSURE
 from bot.store.statements_signals import DROP_SIGNALS
@@ -47,7 +47,8 @@ class PostgresUpkeep(PostgresRoom):
         lines = {"before": now - micros_of(rules.retain_seconds), "limit": rules.batch}
         keys = {"before": now - micros_of(rules.keys_seconds), "limit": rules.batch}
         told = {"doing": UNSURE, "before": now - unsure_lasts(rules), "limit": rules.batch}
-        ((messages, turns),) = await self._pool.fetch(say.DROP_LINES, lines)
+        over = {"over": now - usage_lasts(rules)}
+        ((messages, turns, spent),) = await self._pool.fetch(say.DROP_LINES, {**lines, **over})
         if messages:
             self._windows.clear()
         async with self._pool.transaction() as transaction:
@@ -72,11 +73,14 @@ class PostgresUpkeep(PostgresRoom):
                 + await count(statements_upkeep.DROP_OUTBOX, keys),
                 "signals": await count(DROP_SIGNALS, {"before": now - SIGNALS_LAST}),
                 "unsure": await count(DROP_UNSURE, told),
+                "usage": spent,
+                "sessions": await transaction.change(say.DROP_SESSIONS, lines),
+                "nodes": await count(statements_upkeep.DROP_NODES, {"before": now - REMEMBERED}),
             }
 
     async def expire_outbox(self, hold: timedelta, limit: int = 1000) -> Sequence[OutboxRow]:
         values = {"hold": micros_of(hold.total_seconds()), "limit": limit}
-        rows = [outbox_row(row) for row in await self._pool.fetch(say.EXPIRE, values)]
+        rows = readable_rows(await self._pool.fetch(say.EXPIRE, values))
         return sorted(rows, key=lambda row: (row.created_at, row.turn, row.piece))
 
     async def repair(self) -> int:

@@ -1,6 +1,7 @@
 """Rows of the databases as domain values; the order of columns is that of the statements."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +14,13 @@ from bot.domain.conversation import (
     TurnId,
 )
 from bot.domain.records import Approval, Entry, OutboxRow, OutboxState, Waiting
-from bot.store.codec import decode_inbound, decode_message, decode_outbound, decode_sent
+from bot.store.codec import (
+    UNREADABLE,
+    decode_inbound,
+    decode_message,
+    decode_outbound,
+    decode_sent,
+)
 from bot.store.names import parse
 from bot.store.times import from_micros
 
@@ -68,6 +75,13 @@ def outbox_row(row: Sequence[Any]) -> OutboxRow:
         decode_sent(sent),
         error,
     )
+
+
+def readable_rows(rows: Iterable[Sequence[Any]]) -> Iterator[OutboxRow]:
+    """Those whose text can be read: what is done to many rows does not depend on each."""
+    for row in rows:
+        with suppress(*UNREADABLE):
+            yield outbox_row(row)
 
 
 def approval_of(conversation: ConversationId, row: Sequence[Any]) -> Approval:

@@ -115,6 +115,21 @@ def copy_log(db: sqlite3.Connection, how: Literal["PASSIVE", "TRUNCATE"]) -> Log
         raise
 
 
+def cut_log(db: sqlite3.Connection) -> bool:
+    """Copy the log into the file and empty it; False while somebody reads what is in it.
+
+    It does not wait for them: whoever wants to write would wait as well.
+
+    Raises:
+        LostPages: as `copy_log` does.
+    """
+    db.execute("PRAGMA busy_timeout=0").fetchall()
+    try:
+        return not copy_log(db, "TRUNCATE").busy
+    finally:
+        db.execute(f"PRAGMA busy_timeout={round(BUSY_SECONDS * 1000)}").fetchall()
+
+
 def is_our_mistake(error: sqlite3.Error) -> bool:
     """Whether the statement is to blame rather than the disk."""
     code = getattr(error, "sqlite_errorcode", None)

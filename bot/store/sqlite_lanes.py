@@ -7,10 +7,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bot.domain.conversation import ConversationId, InboundId, Step, Turn
-from bot.domain.records import Approval, Claim, Head, Node, OutboxRow, Waiting
+from bot.domain.records import Approval, Asked, Claim, Head, Node, OutboxRow, Waiting
 from bot.errors import Fenced
 from bot.store import statements
 from bot.store.codec import decode_inbound, decode_refusal, decode_sent, decode_step, decode_turn
+from bot.store.questions import LOOK_BACK, asked_of, turn_that_asked
 from bot.store.reading import (
     approval_of,
     conversation_of,
@@ -19,6 +20,7 @@ from bot.store.reading import (
     session_of,
 )
 from bot.store.sqlite_room import Rows, SqliteRoom, held
+from bot.store.statements_upkeep import NEWEST_TURNS, PIECES_OF_TURN
 from bot.store.times import from_micros, micros_of, to_micros
 from bot.store.turns import in_turn
 
@@ -34,10 +36,12 @@ _ABANDONED_EVERY = 1_000_000
 
 class SqliteLanes(SqliteRoom):
     async def join(self, name: str, lease: timedelta) -> Node:
+        now = self._now()
         values = {
             "name": name,
-            "epoch": 1,
-            "alive_until": self._now() + micros_of(lease.total_seconds()),
+            # Behind every epoch that a node of this name may have had: its row goes some day.
+            "epoch": now,
+            "alive_until": now + micros_of(lease.total_seconds()),
         }
 
         def write(db: sqlite3.Connection) -> int:
@@ -124,6 +128,14 @@ class SqliteLanes(SqliteRoom):
             approval=self._approval(claim, waiting, now) if asked else None,
             slot_closes_at=_latest(closes_at, taken_until, now),
         )
+
+    async def asked(self, approval: Approval) -> Asked | None:
+        where = {"conversation": approval.conversation}
+        newest = self._read(NEWEST_TURNS, {**where, "limit": LOOK_BACK})
+        turn = turn_that_asked(approval, newest)
+        if turn is None:
+            return None
+        return asked_of(self._read(PIECES_OF_TURN, {**where, "which": turn}))
 
     async def release(self, claim: Claim, *, wake_at: datetime | None = None) -> bool:
         values = {**held(claim), "wake": None if wake_at is None else to_micros(wake_at)}

@@ -55,7 +55,12 @@ class SqliteOutbox(SqliteRoom):
             claim,
             row,
             OutboxState.QUEUED,
-            {"due": to_micros(due_at), "why": error, "more": int(repeat), "alone": alone},
+            {
+                "due": to_micros(due_at),
+                "why": error,
+                "repeats": row.repeats + int(repeat),
+                "alone": alone,
+            },
         )
 
     async def hold(
@@ -81,20 +86,28 @@ class SqliteOutbox(SqliteRoom):
         await self._change(claim, row, OutboxState.DEAD, {"why": error})
 
     async def take_for_slot(
-        self, conversation: ConversationId, slot: int, closes_at: datetime
+        self,
+        conversation: ConversationId,
+        slot: int,
+        closes_at: datetime,
+        *,
+        behind: OutboxRow | None = None,
     ) -> OutboxRow | None:
         now = self._now()
+        last = (-1, -1) if behind is None else (behind.turn, behind.piece)
         values = {"conversation": conversation, "via": slot, "now": now}
 
         def write(db: sqlite3.Connection) -> OutboxRow | None:
             if not db.execute(statements.SLOT_IS_OPEN, values).fetchall():
                 return None
-            found = db.execute(statements.OLDEST_UNSENT, values).fetchall()
+            after = {**values, "turn": last[0], "piece": last[1]}
+            found = db.execute(statements.OLDEST_UNSENT, after).fetchall()
             if not found:
                 return None
-            row = outbox_row(found[0])
+            *columns, taken_by = found[0]
+            row = outbox_row(columns)
             if row.state is OutboxState.SENDING:
-                return None
+                return row if taken_by == slot else None
             taken = {**values, **_key(row), "until": to_micros(closes_at)}
             db.execute(statements.TAKE_FOR_SLOT, taken)
             return replace(row, state=OutboxState.SENDING, attempts=row.attempts + 1)
@@ -154,7 +167,7 @@ class SqliteOutbox(SqliteRoom):
             "becomes": state.value,
             "due": None,
             "why": None,
-            "more": 0,
+            "repeats": 0,
             "alone": False,
             "lasts": None,
             **changes,

@@ -40,8 +40,9 @@ class SqliteJournal(SqliteRoom):
             person = person_of(address, turn.sender)
             db.execute(statements.PUT_TURN, _turn_values(whose, turn, (person, now, None), body))
             db.execute(statements.PUT_SESSION, {**whose._asdict(), **values})
-            who = {"conversation": claim.conversation, "who": turn.sender.id}
-            db.execute(statements.DROP_APPROVAL, who)
+            if not turn.keeps_question:
+                who = {"conversation": claim.conversation, "who": turn.sender.id}
+                db.execute(statements.DROP_APPROVAL, who)
 
         self._writer.post(write)
 

@@ -4,14 +4,15 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from bot.domain.conversation import ConversationId, Ending, Session, TurnId
 from bot.domain.operating import StoreHealth
 from bot.domain.records import Claim, IdleRule, Node, OutboxRow, OutboxState, Retention, Swept
 from bot.store import statements_upkeep as say
-from bot.store.operating import REMEMBERED, unsure_lasts
-from bot.store.reading import outbox_row
-from bot.store.sqlite_room import SqliteRoom, owner
+from bot.store.operating import REMEMBERED, unsure_lasts, usage_lasts
+from bot.store.reading import readable_rows
+from bot.store.sqlite_room import Rows, SqliteRoom, owner
 from bot.store.statements import LIMIT, WAKE_AT, sql
 from bot.store.statements_operators import COUNT_UNSURE, DROP_UNSURE, UNSURE
 from bot.store.statements_signals import DROP_SIGNALS
@@ -74,13 +75,17 @@ class SqliteUpkeep(SqliteRoom):
         lines = {"before": retain, "limit": rules.batch}
         keys = {"before": now - micros_of(rules.keys_seconds), "limit": rules.batch}
         told = {"doing": UNSURE, "before": now - unsure_lasts(rules), "limit": rules.batch}
-        turns, old = await self._scan(lambda db: _old_lines(db, lines))
+        over = {**lines, "over": now - usage_lasts(rules)}
+        old = await self._scan(lambda db: _look(db, over))
 
         def write(db: sqlite3.Connection) -> dict[str, int]:
-            for where in {where for where, _ in old}:
+            for where in {where for where, _ in old.messages}:
                 db.execute(say.RAISE_FLOOR, {"conversation": where})
-            db.executemany(say.DROP_MESSAGE, _named(old))
-            db.executemany(say.DROP_TURN, _named(turns))
+            db.executemany(say.DROP_MESSAGE, _named(old.messages))
+            db.executemany(say.EMPTY_TURN, _named(old.emptied))
+            spent = _changed(db, say.DROP_USAGE, old.turns)
+            db.executemany(say.DROP_TURN, _named(old.turns))
+            sessions = _changed(db, say.DROP_SESSION, old.sessions)
             db.execute(say.FORGET_SUMMARIES, lines)
             for statement, lasts in (
                 (say.DROP_TICKS, TICKS_LAST),
@@ -92,17 +97,20 @@ class SqliteUpkeep(SqliteRoom):
                 "inbox": db.execute(say.BARE_INBOX, journal).rowcount,
                 "outbox": db.execute(say.BARE_SENT, journal).rowcount
                 + db.execute(say.BARE_DEAD, lines).rowcount,
-                "messages": len(old),
-                "turns": len(turns),
+                "messages": len(old.messages),
+                "turns": len(old.turns) + len(old.emptied),
                 "keys": db.execute(say.DROP_INBOX, keys).rowcount
                 + db.execute(say.DROP_OUTBOX, keys).rowcount,
                 "signals": db.execute(DROP_SIGNALS, {"before": now - SIGNALS_LAST}).rowcount,
                 "unsure": db.execute(DROP_UNSURE, told).rowcount,
+                "usage": spent,
+                "sessions": sessions,
+                "nodes": db.execute(say.DROP_NODES, {"before": now - REMEMBERED}).rowcount,
             }
 
         counts = await self._writer.run(write)
         await self._writer.run(_shrink, alone=True)
-        for where in {where for where, _ in old}:
+        for where in {where for where, _ in old.messages}:
             self._windows.drop(ConversationId(where))
         return counts
 
@@ -110,15 +118,23 @@ class SqliteUpkeep(SqliteRoom):
         now = self._now()
         values = {"now": now, "before": now - hold // timedelta(microseconds=1), "limit": limit}
 
-        def write(db: sqlite3.Connection) -> list[OutboxRow]:
-            rows = [outbox_row(row) for row in db.execute(say.FIND_EXPIRED, values).fetchall()]
-            db.executemany(say.EXPIRE, [{**_key(row), "now": now} for row in rows])
+        def write(db: sqlite3.Connection) -> Rows:
+            rows = db.execute(say.FIND_EXPIRED, values).fetchall()
+            db.executemany(
+                say.EXPIRE,
+                [
+                    {"conversation": where, "which": turn, "nth": piece, "now": now}
+                    for where, turn, piece, *_ in rows
+                ],
+            )
             # Whatever stands behind what was held is in nobody's shadow any longer.
-            held = {row.conversation for row in rows if row.state is OutboxState.HELD}
+            held = {row[0] for row in rows if row[4] == OutboxState.HELD}
             db.executemany(WAKE_AT, [{"conversation": where, "now": now} for where in held])
-            return [replace(row, state=OutboxState.DEAD, error="expired") for row in rows]
+            return rows
 
-        return await self._writer.run(write)
+        # Read only now: a text that cannot be read keeps no other piece from its end.
+        rows = readable_rows(await self._writer.run(write))
+        return [replace(row, state=OutboxState.DEAD, error="expired") for row in rows]
 
     async def repair(self) -> int:
         now = self._now()
@@ -215,22 +231,34 @@ def _shrink(db: sqlite3.Connection) -> None:
     db.execute("PRAGMA incremental_vacuum(1000)").fetchall()
 
 
-def _old_lines(
-    db: sqlite3.Connection, values: Mapping[str, int]
-) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
-    """Turns that ended long ago, and the transcript's entries that they wrote."""
+class _Old(NamedTuple):
+    """What is past its time, each by its conversation and its own number there."""
+
+    messages: list[tuple[int, int]]
+    turns: list[tuple[int, int]]
+    emptied: list[tuple[int, int]]
+    sessions: list[tuple[int, int]]
+
+
+def _look(db: sqlite3.Connection, values: Mapping[str, int]) -> _Old:
+    """Turns that ended long ago, the transcript's entries that they wrote, their sessions."""
     turns = db.execute(say.OLD_TURNS, values).fetchall()
-    entries = [
+    messages = [
         (where, seq)
-        for where, turn in turns
+        for where, turn, _ in turns
         for (seq,) in db.execute(say.OLD_MESSAGES, {"conversation": where, "which": turn})
     ]
-    return turns, entries
+    return _Old(
+        messages,
+        turns=[(where, turn) for where, turn, is_over in turns if is_over],
+        emptied=[(where, turn) for where, turn, is_over in turns if not is_over],
+        sessions=db.execute(say.OLD_SESSIONS, values).fetchall(),
+    )
+
+
+def _changed(db: sqlite3.Connection, statement: str, keys: Sequence[tuple[int, int]]) -> int:
+    return sum(db.execute(statement, one).rowcount for one in _named(keys))
 
 
 def _named(keys: Sequence[tuple[int, int]]) -> list[dict[str, int]]:
     return [{"conversation": where, "which": which} for where, which in keys]
-
-
-def _key(row: OutboxRow) -> dict[str, int]:
-    return {"conversation": row.conversation, "which": row.turn, "nth": row.piece}

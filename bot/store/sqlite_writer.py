@@ -6,7 +6,8 @@ written, so that a refusal costs its group nothing. An operation that the databa
 is run again alone: it cannot take its group down either.
 
 It copies the log into the file as well. A copy that did not reach the disk ends the process, as
-PostgreSQL does it: everything is in the log, and the next start copies all of it.
+PostgreSQL does it: everything is in the log, and the next start copies all of it. So does whatever
+else ends the thread: a server that cannot write would only look alive.
 """
 
 import asyncio
@@ -14,11 +15,15 @@ import os
 import sqlite3
 import sys
 import threading
+import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
+
+from msgspec import MsgspecError
 
 from bot.errors import ParleyError, Transient
 from bot.store.sqlite_file import LostPages, copy_log, is_our_mistake, translate
@@ -48,6 +53,9 @@ SAYING_SECONDS = 1.0
 LOST = 74
 """The exit code (EX_IOERR) of a process whose file did not reach the disk."""
 
+BROKEN = 70
+"""The exit code (EX_SOFTWARE) of a process whose writer ended of what nobody had thought of."""
+
 _LOST = (
     "parley: the disk lost a part of the database's file (fsync failed); this process stops, and "
     "its next start writes it again from the log beside it, once no other program has it open\n"
@@ -59,6 +67,7 @@ _MISTAKES = (
     AssertionError,
     AttributeError,
     LookupError,
+    MsgspecError,
     RuntimeError,
     TypeError,
     ValueError,
@@ -110,6 +119,7 @@ class Writer:
         self._end = end
         self._say = say
         self._span = self._due = FEWEST
+        self._group: list[_Job] = []
 
     def start(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -146,30 +156,37 @@ class Writer:
     # ---- on the writer's thread ----------------------------------------------------------
 
     def _serve(self) -> None:
-        kept: list[_Job] = []
-        going_on = True
         try:
-            while going_on:
-                group, going_on = self._gather(kept)
-                kept = self._commit(group) if group else []
-                self._copy_log()
+            self._work()
         except LostPages:
             # Not even a close: SQLite would copy the rest, call the log done and delete it.
-            self._end_at_once()
+            self._end_at_once(_LOST, LOST)
         finally:
             self._stopped = True
             self._refuse_the_rest()
+            error = sys.exc_info()[1]
+            if error is not None:
+                self._end_at_once(_broken(error), BROKEN)
             if self._db is not None:
                 self._db.close()
 
-    def _end_at_once(self) -> None:
+    def _work(self) -> None:
+        kept: list[_Job] = []
+        going_on = True
+        while going_on:
+            self._group, going_on = self._gather(kept)
+            kept = self._commit(self._group) if self._group else []
+            self._group = []
+            self._copy_log()
+
+    def _end_at_once(self, why: str, code: int) -> None:
         """With a word, if it can be said: our errors may go to the very disk that fails."""
-        saying = threading.Thread(target=self._say, args=(_LOST,), daemon=True)
+        saying = threading.Thread(target=self._say, args=(why,), daemon=True)
         try:
             saying.start()
             saying.join(SAYING_SECONDS)
         finally:
-            self._end(LOST)
+            self._end(code)
 
     def _gather(self, kept: list[_Job]) -> tuple[list[_Job], bool]:
         """What is queued now, after what a failing disk refused; False at the end."""
@@ -187,10 +204,10 @@ class Writer:
 
     def _commit(self, group: list[_Job]) -> list[_Job]:
         """The jobs that nobody waits for and that have to be tried again."""
-        alone = group.pop() if group[-1].alone else None
-        kept = self._try(group) if group else []
-        if alone is not None:
-            self._run_alone(alone)
+        together = [job for job in group if not job.alone]
+        kept = self._try(together) if together else []
+        for job in group[len(together) :]:
+            self._run_alone(job)
         return kept
 
     def _try(self, group: list[_Job]) -> list[_Job]:
@@ -268,14 +285,13 @@ class Writer:
             return False  # there is none
 
     def _refuse_the_rest(self) -> None:
-        """Nobody is left waiting, whatever ended the thread."""
-        rest = []
+        """Nobody is left waiting, whatever ended the thread; who was told already stays told."""
+        rest: list[_Job | None] = [*self._group]
         while not self._queue.empty():
-            job = self._queue.get_nowait()
-            if job is not None:
-                job.error = Transient(_CLOSED)
-                rest.append(job)
-        self._resolve(rest)
+            rest.append(self._queue.get_nowait())
+        self._resolve(
+            [_Job(job.operation, job.future, error=Transient(_CLOSED)) for job in rest if job]
+        )
 
     def _connection(self) -> sqlite3.Connection:
         if self._db is None:
@@ -300,8 +316,19 @@ class Writer:
     def _resolve(self, group: list[_Job]) -> None:
         """Wake everyone who waits with one call into the loop."""
         done = [job for job in group if job.future is not None]
-        if done and self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(_deliver, done)
+        if done and self._loop is not None:
+            with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                self._loop.call_soon_threadsafe(_deliver, done)
+
+
+def _broken(error: BaseException) -> str:
+    """What it was and where; never its text, in which there may be words of a person."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" at {frames[-1].filename}:{frames[-1].lineno}" if frames else ""
+    return (
+        f"parley: the thread that writes to the database has ended ({type(error).__name__}{where});"
+        " this process stops: what was accepted is stored, and the next start goes on with it\n"
+    )
 
 
 def _deliver(jobs: list[_Job]) -> None:

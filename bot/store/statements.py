@@ -448,7 +448,7 @@ CHANGE = sql(
         state=bindparam("becomes"),
         due_at=func.coalesce(bindparam("due"), outbox.c.due_at),
         error=func.coalesce(bindparam("why"), outbox.c.error),
-        repeats=outbox.c.repeats + bindparam("more"),
+        repeats=func.max(outbox.c.repeats, bindparam("repeats")),
         draft=case((bindparam("alone"), None), else_=outbox.c.draft),
         changed_at=NOW,
         **_UNSLOTTED,
@@ -486,12 +486,11 @@ SLOT_IS_OPEN = sql(
     .where(slot.c.id == bindparam("via"), slot.c.conversation_id == HERE, slot.c.closes_at > NOW)
 )
 OLDEST_UNSENT = sql(
-    select(*OUTBOX_COLUMNS)
+    select(*OUTBOX_COLUMNS, outbox.c.slot)
     .where(
         outbox.c.conversation_id == HERE,
         UNSENT,
-        # what this very slot has taken is ahead, not in the way
-        outbox.c.slot.is_distinct_from(bindparam("via")),
+        tuple_(outbox.c.turn, outbox.c.piece) > tuple_(bindparam("turn"), bindparam("piece")),
     )
     .order_by(outbox.c.turn, outbox.c.piece)
     .limit(literal_column("1"))

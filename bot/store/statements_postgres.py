@@ -116,10 +116,12 @@ ON CONFLICT (tenant, address)
 """
 )
 
+# Not the edits that wait behind it: each brings its own words.
 EDITABLE = query(
     """
 SELECT id, body FROM inbox
 WHERE conversation_id = :conversation AND state = 0 AND platform_id = :name
+  AND kind IN ('message', 'command', 'button')
 FOR NO KEY UPDATE
 """
 )

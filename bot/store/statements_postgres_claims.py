@@ -3,9 +3,10 @@
 from bot.store.postgres_sql import query
 from bot.store.statements_postgres import PARTS
 
+# A first epoch is behind every one that a node of this name may have had: its row goes some day.
 JOIN = query(
     """
-INSERT INTO node (name, epoch, alive_until) VALUES (:name, 1, <now> + :lease::bigint)
+INSERT INTO node (name, epoch, alive_until) VALUES (:name, <now>, <now> + :lease::bigint)
 ON CONFLICT (name) DO UPDATE SET epoch = node.epoch + 1, alive_until = excluded.alive_until
 RETURNING epoch
 """

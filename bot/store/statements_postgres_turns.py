@@ -50,7 +50,7 @@ remembered AS (
 ),
 dropped AS (
   DELETE FROM approval USING held
-  WHERE conversation_id = :conversation AND sender = :sender
+  WHERE conversation_id = :conversation AND sender = :sender AND NOT :keeps::boolean
 )
 SELECT <hasty> FROM held
 """,
@@ -220,7 +220,7 @@ CHANGE = query(
 WITH <held>,
 changed AS (
   UPDATE outbox o SET state = :becomes, due_at = coalesce(:due::bigint, o.due_at),
-    error = coalesce(:why::text, o.error), repeats = o.repeats + :more::bigint,
+    error = coalesce(:why::text, o.error), repeats = greatest(o.repeats, :repeats::bigint),
     draft = CASE WHEN :alone::boolean THEN NULL ELSE o.draft END,
     expires_at = CASE WHEN o.expires_at IS NOT NULL
       THEN greatest(o.expires_at, o.created_at + :lasts::bigint) END,
@@ -251,20 +251,20 @@ SELECT FROM held
 TAKE_FOR_SLOT = query(
     """
 WITH oldest AS MATERIALIZED (
-  SELECT o.turn, o.piece, o.state FROM outbox o
+  SELECT o.turn, o.piece, o.state, o.slot FROM outbox o
   WHERE o.conversation_id = :conversation AND o.state IN <unsent>
-    AND o.slot IS DISTINCT FROM :slot
+    AND (o.turn, o.piece) > (:turn, :piece)
     AND EXISTS (SELECT FROM slot
       WHERE id = :slot AND conversation_id = :conversation AND closes_at > <now>)
   ORDER BY o.turn, o.piece
   LIMIT 1
   FOR NO KEY UPDATE
 )
-UPDATE outbox o SET state = 'sending', attempts = o.attempts + 1, changed_at = <now>, slot = :slot,
-  slot_closes_at = :until
+UPDATE outbox o SET state = 'sending', changed_at = <now>, slot = :slot, slot_closes_at = :until,
+  attempts = o.attempts + CASE WHEN oldest.state = 'sending' THEN 0 ELSE 1 END
 FROM oldest
 WHERE o.conversation_id = :conversation AND o.turn = oldest.turn AND o.piece = oldest.piece
-  AND oldest.state <> 'sending'
+  AND (oldest.state <> 'sending' OR oldest.slot = :slot)
 RETURNING <returned>
 """,
     **_OUTBOX,

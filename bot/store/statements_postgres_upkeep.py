@@ -48,11 +48,12 @@ RETURNING s.conversation_id, resting.tenant, s.n
 
 # ---- retention ---------------------------------------------------------------------------
 
+# A turn's lines go first; its row stays as long as what it has used is counted.
 DROP_LINES = query(
     """
 WITH old AS MATERIALIZED (
-  SELECT conversation_id, id FROM turn
-  WHERE ended_at IS NOT NULL AND ended_at <= :before
+  SELECT conversation_id, id, ended_at <= :over::bigint AS is_over FROM turn
+  WHERE ended_at IS NOT NULL AND ended_at <= :before AND (body <> '' OR ended_at <= :over::bigint)
   ORDER BY ended_at LIMIT :limit
 ),
 gone AS (
@@ -65,12 +66,35 @@ raised AS (
   FROM (SELECT conversation_id, max(seq) AS seq FROM gone GROUP BY conversation_id) last
   WHERE c.id = last.conversation_id
 ),
+emptied AS (
+  UPDATE turn t SET body = '', draft = NULL FROM old
+  WHERE t.conversation_id = old.conversation_id AND t.id = old.id AND NOT old.is_over
+),
+spent AS (
+  DELETE FROM usage u USING old
+  WHERE u.conversation_id = old.conversation_id AND u.turn = old.id AND old.is_over
+  RETURNING 1
+),
 ended AS (
   DELETE FROM turn t USING old
-  WHERE t.conversation_id = old.conversation_id AND t.id = old.id
-  RETURNING 1
+  WHERE t.conversation_id = old.conversation_id AND t.id = old.id AND old.is_over
 )
-SELECT (SELECT count(*) FROM gone), (SELECT count(*) FROM ended)
+SELECT (SELECT count(*) FROM gone), (SELECT count(*) FROM old), (SELECT count(*) FROM spent)
+"""
+)
+# The newest has the number that the next one follows; a turn that is not finished writes its own.
+DROP_SESSIONS = query(
+    """
+WITH old AS MATERIALIZED (
+  SELECT conversation_id, n FROM session s
+  WHERE ended_at IS NOT NULL AND ended_at <= :before
+    AND EXISTS (
+      SELECT FROM session newer WHERE newer.conversation_id = s.conversation_id AND newer.n > s.n)
+    AND NOT EXISTS (
+      SELECT FROM turn WHERE turn.conversation_id = s.conversation_id AND state = 'thinking')
+  LIMIT :limit
+)
+DELETE FROM session s USING old WHERE s.conversation_id = old.conversation_id AND s.n = old.n
 """
 )
 

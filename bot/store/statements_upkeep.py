@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
     Text,
     and_,
@@ -62,12 +63,15 @@ setting = table(tables.SettingRow)
 BEFORE: Any = bindparam("before")
 PERSON: Any = bindparam("who", type_=Text)
 _NULL: Any = literal_column("NULL")
+_empty: Any = literal_column("''")
 
 # ---- edits and moves ---------------------------------------------------------------------
 
+_said = inbox.c.kind.in_([literal_column(f"'{kind}'") for kind in ("message", "command", "button")])
+# Not the edits that wait behind it: each brings its own words.
 FIND_WAITING = sql(
     select(inbox.c.id, inbox.c.body).where(
-        inbox.c.conversation_id == HERE, WAITING, inbox.c.platform_id == bindparam("name")
+        inbox.c.conversation_id == HERE, WAITING, _said, inbox.c.platform_id == bindparam("name")
     )
 )
 FIND_STORED = sql(
@@ -88,6 +92,20 @@ REWRITE_MESSAGE = sql(
 )
 MOVE_CONVERSATION = sql(
     update(conversation).where(conversation.c.id == HERE).values(address=bindparam("place"))
+)
+
+# ---- open questions ----------------------------------------------------------------------
+
+NEWEST_TURNS = sql(
+    select(turn.c.id, turn.c.body)
+    .where(turn.c.conversation_id == HERE, turn.c.ended_at.is_not(None), turn.c.body != _empty)
+    .order_by(turn.c.id.desc())
+    .limit(LIMIT)
+)
+PIECES_OF_TURN = sql(
+    select(outbox.c.state, outbox.c.changed_at, outbox.c.sent, outbox.c.repeats).where(
+        outbox.c.conversation_id == HERE, outbox.c.turn == bindparam("which")
+    )
 )
 
 # ---- reading for people ------------------------------------------------------------------
@@ -112,7 +130,6 @@ SAID_BY = sql(
     .order_by(message.c.sent_at.desc(), message.c.seq.desc())
     .limit(LIMIT)
 )
-_said = inbox.c.kind.in_([literal_column(f"'{kind}'") for kind in ("message", "command", "button")])
 _WAITING_ENTRY = (inbox.c.body, conversation.c.address, inbox.c.event_key)
 PAGE_WAITING = sql(
     select(*_WAITING_ENTRY)
@@ -343,13 +360,18 @@ _bare_outbox = (
     .limit(LIMIT)
 )
 DROP_OUTBOX = sql(delete(outbox).where(_ROWID.in_(_bare_outbox)))
-_old_turns = (
-    select(turn.c.conversation_id, turn.c.id)
-    .where(turn.c.ended_at.is_not(None), turn.c.ended_at <= BEFORE)
+_is_over = turn.c.ended_at <= bindparam("over", type_=BigInteger)
+# Those that may be old enough to go whole, and those that only lose what they say.
+OLD_TURNS = sql(
+    select(turn.c.conversation_id, turn.c.id, _is_over)
+    .where(
+        turn.c.ended_at.is_not(None),
+        turn.c.ended_at <= BEFORE,
+        or_(turn.c.body != _empty, _is_over),
+    )
     .order_by(turn.c.ended_at)
     .limit(LIMIT)
 )
-OLD_TURNS = sql(_old_turns)
 OLD_MESSAGES = sql(
     select(message.c.seq).where(
         message.c.conversation_id == HERE, message.c.turn == bindparam("which")
@@ -358,7 +380,32 @@ OLD_MESSAGES = sql(
 DROP_MESSAGE = sql(
     delete(message).where(message.c.conversation_id == HERE, message.c.seq == bindparam("which"))
 )
-DROP_TURN = sql(delete(turn).where(turn.c.conversation_id == HERE, turn.c.id == bindparam("which")))
+_TURN = and_(turn.c.conversation_id == HERE, turn.c.id == bindparam("which"))
+EMPTY_TURN = sql(update(turn).where(_TURN).values(body=_empty, draft=_NULL))
+DROP_TURN = sql(delete(turn).where(_TURN))
+DROP_USAGE = sql(
+    delete(usage).where(usage.c.conversation_id == HERE, usage.c.turn == bindparam("which"))
+)
+_newer = session.alias("newer")
+_no_turn_runs = ~exists().where(turn.c.conversation_id == session.c.conversation_id, THINKING)
+# The newest has the number that the next one follows; a turn that is not finished writes its own.
+OLD_SESSIONS = sql(
+    select(session.c.conversation_id, session.c.n)
+    .where(
+        session.c.ended_at.is_not(None),
+        session.c.ended_at <= BEFORE,
+        exists().where(
+            _newer.c.conversation_id == session.c.conversation_id, _newer.c.n > session.c.n
+        ),
+        _no_turn_runs,
+    )
+    .limit(LIMIT)
+)
+DROP_SESSION = sql(
+    delete(session).where(
+        session.c.conversation_id == HERE, session.c.n == bindparam("which"), _no_turn_runs
+    )
+)
 FORGET_SUMMARIES = sql(
     update(session)
     .where(
@@ -370,6 +417,18 @@ FORGET_SUMMARIES = sql(
 )
 DROP_TICKS = sql(delete(tick).where(tick.c.scheduled_at <= BEFORE))
 DROP_SLOTS = sql(delete(slot).where(slot.c.closes_at <= BEFORE))
+# A node's lanes are found through its row, and whoever comes back under its name must not be
+# taken for what it was.
+DROP_NODES = sql(
+    delete(node).where(
+        node.c.alive_until <= BEFORE,
+        ~exists().where(lane.c.node == node.c.name),
+        *(
+            node.c.name.not_in(select(naming.c.node).where(naming.c.node.is_not(None)))
+            for naming in (listener, tick, slot)
+        ),
+    )
+)
 DROP_QUESTIONS = sql(delete(approval).where(approval.c.expires_at <= BEFORE))
 
 # ---- the operator's side of the outbox ---------------------------------------------------

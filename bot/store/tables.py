@@ -305,7 +305,7 @@ class ApprovalRow(Owned, table=True):
 
 
 class UsageRow(Owned, table=True):
-    """What one rung used in one turn; numbers only, so it outlives what was said."""
+    """What one rung used in one turn; numbers only, so it outlives what was forgotten."""
 
     __tablename__: ClassVar[str] = "usage"
     __table_args__ = (

@@ -3,7 +3,7 @@
 import pytest
 from playwright.async_api import Browser, Locator, Page, expect
 
-from bot import Choice
+from bot import Choice, Kind
 from tests.adapters.web import site
 from tests.adapters.web.engine import Answer, Gate
 from tests.browser.looking import answers, looking, mine, say, visitor
@@ -168,7 +168,10 @@ async def test_a_question_offers_its_choices_as_buttons(browser: Browser) -> Non
         await page.get_by_role("button", name="Yes, please").click()
         await expect(answers(page)).to_have_text(["Shall I?", "Done."])
         await expect(page.locator(".choices button")).to_have_count(0)
-        assert chat.engine.inbounds[-1].text == "yes"
+        asking, pressed = chat.engine.inbounds
+        assert (asking.kind, asking.reply_to) == (Kind.MESSAGE, None)
+        assert (pressed.kind, pressed.text) == (Kind.BUTTON, "yes")
+        assert pressed.reply_to == "101/0"
 
 
 async def test_long_histories_come_page_by_page_without_a_jump(browser: Browser) -> None:

@@ -108,6 +108,31 @@ async def test_a_waiting_message_is_replaced_by_its_edit(world: World) -> None:
     assert row.inbound.message.sender == ANN
 
 
+async def test_an_edit_that_is_applied_leaves_the_edits_that_wait_behind_it_as_they_are(
+    world: World,
+) -> None:
+    accepted = await world.accept(world.inbound("helo", platform_id="p1"))
+    for text in ("v1", "v2"):
+        await world.accept(world.inbound(text, kind=Kind.EDITED, platform_id="p1"))
+    edit = Message(Role.USER, (Text("v1"),), sent_at=world.now(), platform_id="p1")
+    await world.store.amend(accepted.conversation, "p1", edit)
+    claim = await world.store.claim_one(await world.node(), accepted.conversation)
+    assert claim is not None
+    waiting = (await world.store.head(claim)).waiting
+    assert [row.inbound.text for row in waiting] == ["v1", "v1", "v2"]
+    assert [row.inbound.kind for row in waiting] == [Kind.MESSAGE, Kind.EDITED, Kind.EDITED]
+
+
+async def test_a_recall_leaves_an_edit_that_waits_as_it_is(world: World) -> None:
+    accepted = await world.accept(world.inbound("helo", platform_id="p1"))
+    await world.accept(world.inbound("v1", kind=Kind.EDITED, platform_id="p1"))
+    await world.store.amend(accepted.conversation, "p1", None)
+    claim = await world.store.claim_one(await world.node(), accepted.conversation)
+    assert claim is not None
+    waiting = (await world.store.head(claim)).waiting
+    assert [row.inbound.text for row in waiting] == ["", "v1"]
+
+
 async def test_a_stored_message_is_replaced_by_its_edit_and_voided_by_its_recall(
     world: World,
 ) -> None:

@@ -1,12 +1,12 @@
 """Pieces leave in order, each marked before the wire is touched; slots take theirs."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
 from bot.domain.message import Choice, Citation, Image, Outbound, Sent
-from bot.domain.records import OutboxState
+from bot.domain.records import Accepted, OutboxRow, OutboxState
 from bot.errors import Gone
 from tests.contracts.worlds import CHAT, HERE, WEEK, World
 
@@ -59,6 +59,15 @@ async def test_a_piece_that_could_not_be_sent_is_put_back_for_later(world: World
     await world.store.put_back(claim, taken, due_at=due, error="ambiguous", repeat=True)
     (found,) = (await world.store.head(claim)).outbox
     assert (found.attempts, found.repeats) == (2, 1)
+
+
+async def test_a_piece_that_is_put_back_twice_in_one_breath_was_repeated_once(world: World) -> None:
+    claim = await world.claimed()
+    (row,) = await world.answered(claim, sending_first=True)
+    for _ in range(2):  # the answer to the first was lost
+        await world.store.put_back(claim, row, due_at=row.due_at, error="doubt", repeat=True)
+    (found,) = (await world.store.head(claim)).outbox
+    assert found.repeats == 1
 
 
 async def test_a_piece_that_its_draft_cannot_hold_is_put_back_without_it(world: World) -> None:
@@ -215,11 +224,7 @@ async def test_what_comes_to_stand_behind_a_held_piece_is_prolonged_and_nothing_
     await world.answered(claim, "the next answer", expires_at=minute)
     closes_at = (await world.store.head(claim)).slot_closes_at
     assert closes_at is not None
-    taken = [
-        await world.store.take_for_slot(accepted.conversation, accepted.slot, closes_at)
-        for _ in range(2)
-    ]
-    assert taken[1] is not None
+    taken = await took(world, accepted, closes_at, 2)
     await world.store.prolong(claim, held, lasts=WEEK)
     rows = (await world.store.head(claim)).outbox
     assert [row.state.value for row in rows] == ["sending", "sending", "queued"]
@@ -316,6 +321,43 @@ async def test_a_slot_takes_the_oldest_piece_and_reports_it(world: World) -> Non
     assert parked > closes_at
 
 
+async def took(
+    world: World, accepted: Accepted, closes_at: datetime, pieces: int
+) -> list[OutboxRow]:
+    """So many pieces that a slot has taken one after the other."""
+    taken: list[OutboxRow] = []
+    for _ in range(pieces):
+        row = await world.store.take_for_slot(
+            accepted.conversation,
+            accepted.slot or 0,
+            closes_at,
+            behind=taken[-1] if taken else None,
+        )
+        assert row is not None
+        taken.append(row)
+    return taken
+
+
+async def test_a_slot_whose_answer_was_lost_hands_out_the_same_piece_once_more(
+    world: World,
+) -> None:
+    node = await world.node()
+    accepted = await world.store.accept(
+        world.inbound(), HERE, open_for=timedelta(seconds=5), node=node
+    )
+    claim = await world.store.claim_one(node, accepted.conversation)
+    assert claim is not None
+    await world.answered(claim, pieces=2)
+    closes_at = (await world.store.head(claim)).slot_closes_at
+    assert closes_at is not None
+    (lost,) = await took(world, accepted, closes_at, 1)
+    first, second = await took(world, accepted, closes_at, 2)
+    assert (lost.piece, first.piece, second.piece) == (0, 0, 1)
+    assert (lost.attempts, first.attempts) == (1, 1), "it was taken once"
+    (again,) = await took(world, accepted, closes_at, 1)
+    assert again.piece == 0
+
+
 async def test_one_slot_takes_several_pieces_in_order_and_gives_back_what_it_did_not_use(
     world: World,
 ) -> None:
@@ -331,14 +373,8 @@ async def test_one_slot_takes_several_pieces_in_order_and_gives_back_what_it_did
     assert await world.store.settled(accepted.conversation, accepted.inbound, accepted.slot)
     closes_at = (await world.store.head(claim)).slot_closes_at
     assert closes_at is not None
-    taken = [
-        await world.store.take_for_slot(accepted.conversation, accepted.slot, closes_at)
-        for _ in range(3)
-    ]
-    assert [row.piece for row in taken if row is not None] == [0, 1, 2]
-    assert taken[0] is not None
-    assert taken[1] is not None
-    assert taken[2] is not None
+    taken = await took(world, accepted, closes_at, 3)
+    assert [row.piece for row in taken] == [0, 1, 2]
     await world.store.slot_replied(taken[0], accepted.slot, Sent())
     await world.store.slot_unused(taken[1], accepted.slot)
     await world.store.slot_unused(taken[2], accepted.slot)

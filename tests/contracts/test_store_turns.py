@@ -8,7 +8,7 @@ import pytest
 
 from bot.domain.conversation import Ending, Step, StepKind, Usage
 from bot.domain.message import Message, Role, Sent, Text, ToolCall
-from bot.domain.records import Approval, IdleRule, OutboxState, Spent
+from bot.domain.records import Approval, Asked, IdleRule, OutboxState, Spent
 from bot.errors import ParleyError, Permanent
 from tests.contracts.worlds import ANN, BOB, CHAT, LEASE, OTHER_CHAT, World
 
@@ -230,6 +230,63 @@ async def test_a_question_waits_for_its_persons_yes_and_for_nobody_elses(world: 
     assert (await world.store.head(claim)).approval == approval
     await world.answered(claim)
     assert (await world.store.head(claim)).approval is None
+
+
+async def test_what_was_said_before_a_question_does_not_take_it_back(world: World) -> None:
+    claim = await world.claimed()
+    head = await world.store.head(claim)
+    approval = Approval(claim.conversation, ANN.id, "pay", "{}", head.now + timedelta(minutes=5))
+    finish = replace(world.finish(head, world.turn(head)), approval=approval)
+    await world.store.finish(claim, finish)
+    await world.accept(world.inbound("hurry"))
+    head = await world.store.head(claim)
+    turn = replace(world.turn(head), keeps_question=True)
+    await world.store.start(claim, turn, world.session(head))
+    await world.store.finish(claim, world.finish(head, turn))
+    assert (await world.store.head(claim)).approval == approval
+
+
+async def test_a_question_is_shown_when_the_last_of_its_pieces_has_left(world: World) -> None:
+    claim = await world.claimed()
+    head = await world.store.head(claim)
+    approval = Approval(claim.conversation, ANN.id, "pay", "{}", head.now + timedelta(minutes=5))
+    assert await world.store.asked(approval) is None
+    turn = world.turn(head)
+    await world.store.start(claim, turn, world.session(head))
+    finish = world.finish(head, turn, pieces=2)
+    ended = replace(finish.turn, asked_until=approval.expires_at)
+    rows = await world.store.finish(claim, replace(finish, turn=ended, approval=approval))
+    assert await world.store.asked(approval) == Asked(None)
+    early = await world.accept(world.inbound("early"))
+    for row, name in zip(rows, ("", "m7"), strict=True):
+        await world.age(1)
+        taken = await world.store.take(claim, row)
+        await world.store.sent(claim, taken, Sent(name))
+    asked = await world.store.asked(approval)
+    assert asked is not None
+    assert (asked.places, asked.repeated) == (frozenset({"m7"}), False)
+    late = await world.accept(world.inbound("late"))
+    at = {row.id: row.received_at for row in (await world.store.head(claim)).waiting}
+    assert asked.shown_at is not None
+    assert at[early.inbound] < asked.shown_at <= at[late.inbound]
+
+
+async def test_a_question_that_was_sent_twice_may_stand_where_nobody_knows(world: World) -> None:
+    claim = await world.claimed()
+    head = await world.store.head(claim)
+    approval = Approval(claim.conversation, ANN.id, "pay", "{}", head.now + timedelta(minutes=5))
+    turn = world.turn(head)
+    await world.store.start(claim, turn, world.session(head))
+    finish = world.finish(head, turn)
+    ended = replace(finish.turn, asked_until=approval.expires_at)
+    (row,) = await world.store.finish(claim, replace(finish, turn=ended, approval=approval))
+    taken = await world.store.take(claim, row)
+    await world.store.put_back(claim, taken, due_at=world.now(), error="lost", repeat=True)
+    (row,) = (await world.store.head(claim)).outbox
+    await world.store.sent(claim, await world.store.take(claim, row), Sent("m8"))
+    asked = await world.store.asked(approval)
+    assert asked is not None
+    assert (asked.places, asked.repeated) == (frozenset({"m8"}), True)
 
 
 async def test_a_question_expires(world: World) -> None:

@@ -5,8 +5,9 @@ from datetime import timedelta
 
 import pytest
 
+from bot.domain.conversation import ConversationId, Ending
 from bot.domain.message import Kind, Sent, Text
-from bot.domain.records import OutboxState, Retention
+from bot.domain.records import OutboxState, Retention, UsageRow
 from bot.errors import Fenced
 from tests.contracts.worlds import ANN, BOB, CHAT, LEASE, OTHER_CHAT, WEEK, World
 
@@ -42,6 +43,93 @@ async def test_bodies_go_first_then_lines_and_keys_last(world: World) -> None:
     counts = await world.store.retain(RULES)
     assert (counts["messages"], counts["turns"]) == (2, 1)
     assert await world.said(claim.conversation) == []
+
+
+async def test_what_was_used_goes_with_its_turn_but_not_while_somebody_may_ask_for_it(
+    world: World,
+) -> None:
+    conversation = ConversationId(await _quiet(world))
+    soon = replace(RULES, retain_seconds=3 * DAY)
+    await world.age(4 * DAY)
+    counts = await world.store.retain(soon)
+    assert (counts["messages"], counts["turns"], counts["usage"]) == (2, 1, 0)
+    assert not any((await world.store.retain(soon)).values())
+    assert (await _used(world, conversation)).input == 100
+    await world.age(27 * DAY)
+    counts = await world.store.retain(soon)
+    assert (counts["messages"], counts["turns"], counts["usage"]) == (0, 1, 1)
+    assert await _used(world, conversation) == UsageRow()
+
+
+async def test_what_was_used_is_known_as_long_as_what_was_said(world: World) -> None:
+    conversation = ConversationId(await _quiet(world))
+    await world.age(89 * DAY)
+    assert (await world.store.retain(RULES))["usage"] == 0
+    assert (await _used(world, conversation)).output == 20
+    await world.age(2 * DAY)
+    assert (await world.store.retain(RULES))["usage"] == 1
+    assert await _used(world, conversation) == UsageRow()
+
+
+async def test_sessions_that_ended_long_ago_go_but_for_the_newest(world: World) -> None:
+    claim = await world.claimed()
+    for n in range(1, 4):
+        head = await world.store.head(claim)
+        session = world.session(head, n)
+        turn = replace(world.turn(head), session=n)
+        await world.store.start(claim, turn, session)
+        finish = replace(world.finish(head, turn), session=session, pieces=())
+        await world.store.finish(claim, finish)
+        await world.store.end_session(claim, session, Ending.COMMAND)
+        await world.accept()
+    await world.age(89 * DAY)
+    assert (await world.store.retain(RULES))["sessions"] == 0
+    head = await world.store.head(claim)
+    await world.store.start(claim, world.turn(head), world.session(head, 3))
+    await world.age(2 * DAY)
+    # A turn that is not finished will write to its session.
+    assert (await world.store.retain(RULES))["sessions"] == 0
+    finish = world.finish(head, world.turn(head))
+    await world.store.finish(claim, replace(finish, pieces=()))
+    assert (await world.store.retain(RULES))["sessions"] == 2
+    assert (await world.store.retain(RULES))["sessions"] == 0
+    newest = (await world.store.head(claim)).session
+    assert newest is not None
+    assert newest.n == 3
+
+
+async def test_nodes_that_are_long_gone_are_forgotten_unless_something_names_them(
+    world: World,
+) -> None:
+    alive = await world.node("alive")
+    gone, left, holds = [await world.node(name) for name in ("gone", "left", "holds")]
+    listens, ticks = await world.node("listens"), await world.node("ticks")
+    claim = await world.claimed(holds)
+    assert await world.store.listeners(lambda: listens, "default").hold("telegram") == 0
+    assert await world.store.claim_tick("sweep", world.now() + timedelta(days=30), ticks)
+    await world.store.leave(left)
+    assert (await world.store.retain(RULES))["nodes"] == 1
+    await world.age(6 * DAY)
+    alive = await world.node("alive")
+    assert (await world.store.retain(RULES))["nodes"] == 0
+    await world.age(2 * DAY)
+    assert (await world.store.retain(RULES))["nodes"] == 1
+    # Whoever finds a lane of theirs finds it by the row of the node.
+    (found,) = await world.store.claim(await world.node("next"), 10)
+    assert found.conversation == claim.conversation
+    assert (await world.store.retain(RULES))["nodes"] == 1
+    # It is not taken for what it was, should that come back.
+    again = await world.node("gone")
+    assert again.epoch > gone.epoch
+    assert not await world.store.renew(gone, LEASE)
+    assert await world.store.rejoin(gone, LEASE) is None
+    assert (await world.node("left")).epoch > left.epoch
+    assert (await world.node("alive")).epoch == alive.epoch + 1
+
+
+async def _used(world: World, conversation: ConversationId) -> UsageRow:
+    long_ago = world.now() - timedelta(days=1000)
+    return await world.store.usage(conversation=conversation, sender=None, since=long_ago)
 
 
 async def test_sequence_numbers_are_not_used_again_after_retention(world: World) -> None:

@@ -1,10 +1,16 @@
 """A call that needs its person's yes: asked as it will be run, and run as it was asked."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from datetime import timedelta
 
-from bot import Address, Sender, Tool, ToolContext, tool
+from bot import Address, Ambiguous, Kind, Outbound, Sender, Tool, ToolContext, tool
+from bot.domain.model import Delta, Request
 from bot.engine.calling import drawn
-from tests.engine.house import House, ScriptedModel, calls, says
+from tests.engine.house import Gate, House, Script, ScriptedModel, calls, echo, says
+from tests.fakes import until
+
+PAY = ("pay", '{"amount": "5"}')
 
 
 def transfer(done: list[str]) -> Sequence[Tool]:
@@ -20,6 +26,18 @@ def transfer(done: list[str]) -> Sequence[Tool]:
         return f"paid {amount}"
 
     return [pay]
+
+
+def thinks(gate: Gate, *wanted: tuple[str, str]) -> Script:
+    """A reply that asks for functions once the gate is opened."""
+
+    async def script(request: Request) -> AsyncGenerator[Delta, None]:
+        gate.reached.set()
+        await gate.let_go.wait()
+        async for delta in calls(*wanted)(request):
+            yield delta
+
+    return script
 
 
 async def test_a_yes_that_comes_too_late_allows_nothing() -> None:
@@ -51,6 +69,122 @@ async def test_anything_else_that_its_person_says_takes_the_question_back() -> N
         await house.say("yes")
         assert (await house.has_sent(3))[2] == "you said: yes"
         assert done == []
+
+
+async def test_a_yes_from_before_the_question_allows_nothing_and_the_question_stays() -> None:
+    done: list[str] = []
+    gate = Gate()
+    model = ScriptedModel(thinks(gate, PAY), echo, says("Paid 5."))
+    async with House(model, tools=transfer(done)).open() as house:
+        await house.say("pay 5")
+        await gate.reached.wait()
+        await house.say("yes")
+        house.clock.advance(1)
+        gate.let_go.set()
+        question, answer = await house.has_sent(2)
+        assert '"5"' in question
+        assert answer == "you said: yes"
+        await house.at_rest()
+        assert done == []
+        await house.say("yes")
+        assert (await house.has_sent(3))[2] == "Paid 5."
+        assert done == ["5"]
+
+
+async def test_a_command_from_before_the_question_does_not_take_it_back() -> None:
+    done: list[str] = []
+    gate = Gate()
+    model = ScriptedModel(thinks(gate, PAY), says("Paid 5."))
+    async with House(model, tools=transfer(done)).open() as house:
+        await house.say("pay 5")
+        await gate.reached.wait()
+        await house.say("/help")
+        house.clock.advance(1)
+        gate.let_go.set()
+        await house.has_sent(2)
+        await house.at_rest()
+        await house.say("yes")
+        assert (await house.has_sent(3))[2] == "Paid 5."
+        assert done == ["5"]
+
+
+async def test_a_yes_from_before_the_question_was_shown_allows_nothing() -> None:
+    done: list[str] = []
+    model = ScriptedModel(calls(PAY), echo, says("Paid 5."))
+    house = House(model, tools=transfer(done))
+    on_the_wire, let_go = asyncio.Event(), asyncio.Event()
+
+    async def slowly(piece: Outbound) -> None:
+        on_the_wire.set()
+        await let_go.wait()
+
+    house.platform.before_send = slowly
+    async with house.open():
+        await house.say("pay 5")
+        await on_the_wire.wait()
+        await house.say("yes")
+        house.clock.advance(1)
+        let_go.set()
+        assert (await house.has_sent(2))[1] == "you said: yes"
+        await house.at_rest()
+        assert done == []
+        await house.say("yes")
+        assert (await house.has_sent(3))[2] == "Paid 5."
+        assert done == ["5"]
+
+
+async def test_a_yes_that_waits_behind_something_older_is_an_answer_all_the_same() -> None:
+    done: list[str] = []
+    gate = Gate()
+    model = ScriptedModel(thinks(gate, PAY), echo, says("Paid 5."))
+    house = House(model, tools=transfer(done))
+    async with house.open():
+        await house.say("pay 5")
+        await gate.reached.wait()
+        await house.say("please hurry")
+        house.clock.advance(1)
+        draining = asyncio.ensure_future(house.engine.runner.drain(timedelta(seconds=5)))
+        await until(lambda: house.engine.runner.draining)
+        gate.let_go.set()
+        assert await draining
+    assert len(house.platform.texts) == 1
+    again = House(model, clock=house.clock, store=house.store, tools=transfer(done))
+    await again.say("yes", event_key="later")
+    async with again.open():
+        assert await again.has_sent(2) == ["you said: please hurry", "Paid 5."]
+    assert done == ["5"]
+
+
+async def test_a_button_answers_only_the_question_that_it_stands_under() -> None:
+    done: list[str] = []
+    pays = ("pay", '{"amount": "6"}')
+    model = ScriptedModel(calls(PAY), says("As you like."), calls(pays), echo, says("Paid 6."))
+    async with House(model, tools=transfer(done)).open() as house:
+        for n, text in enumerate(("pay 5", "never mind", "pay 6"), 1):
+            await house.say(text)
+            await house.has_sent(n)
+            await house.at_rest()
+        await house.say("Yes", kind=Kind.BUTTON, reply_to="m1")
+        assert (await house.has_sent(4))[3] == "you said: Yes"
+        await house.at_rest()
+        assert done == []
+        await house.say("Yes", kind=Kind.BUTTON, reply_to="m3")
+        assert (await house.has_sent(5))[4] == "Paid 6."
+        assert done == ["6"]
+
+
+async def test_a_button_under_a_copy_that_nobody_knows_of_answers_its_question() -> None:
+    done: list[str] = []
+    model = ScriptedModel(calls(PAY), says("Paid 5."))
+    house = House(model, tools=transfer(done))
+    house.platform.faults = [Ambiguous("lost")]
+    async with house.open():
+        await house.say("pay 5")
+        await house.has_sent(1)
+        await house.at_rest()
+        await house.say("Yes", kind=Kind.BUTTON, reply_to="the lost one")
+        assert (await house.has_sent(2))[1] == "Paid 5."
+        assert done == ["5"]
 
 
 async def test_a_yes_in_another_conversation_allows_nothing() -> None:

@@ -52,10 +52,26 @@ def threaded() -> str:
     return "threaded"
 
 
+async def found(key):
+    """Come back by way of the loop."""
+    child = os.fork()
+    await asyncio.sleep(0)
+    if child:
+        os.waitpid(child, 0)
+    return "found"
+
+
+@tool(effect="once", lookup=found)
+async def pay() -> str:
+    """Pay."""
+    return "paid"
+
+
 async def main() -> None:
-    for one in (at_once, later, failing, threaded):
+    runs = [one.call(tool_context(), "{}") for one in (at_once, later, failing, threaded)]
+    for run in (*runs, pay.look_up(tool_context())):
         try:
-            said = await one.call(tool_context(), "{}")
+            said = await run
         except RuntimeError as error:
             said = str(error)
         os.write(1, f"{said}\\n".encode())
@@ -75,5 +91,6 @@ async def test_a_child_that_a_function_leaves_behind_never_goes_on_as_the_server
     )
     async with asyncio.timeout(30):
         output, errors = await process.communicate()
-    assert output.decode().splitlines() == ["at once", "later", "failing", "threaded", "over"]
+    said = ["at once", "later", "failing", "threaded", "found", "over"]
+    assert output.decode().splitlines() == said
     assert errors == b""

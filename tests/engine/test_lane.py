@@ -7,7 +7,18 @@ from datetime import timedelta
 
 import pytest
 
-from bot import Address, Ambiguous, Held, Kind, Permanent, Sender, ToolContext, Transient, tool
+from bot import (
+    Address,
+    Ambiguous,
+    Doubtful,
+    Held,
+    Kind,
+    Permanent,
+    Sender,
+    ToolContext,
+    Transient,
+    tool,
+)
 from bot.domain.model import Delta, Request, TextDelta
 from bot.domain.records import OutboxState
 from bot.engine.outbox import AmbiguousPolicy
@@ -200,9 +211,27 @@ async def test_an_ambiguous_send_is_repeated_once_with_a_mark() -> None:
         assert [row.outbound.text for row in dead] == ["hello"]
 
 
-async def test_with_the_policy_report_an_ambiguous_send_is_not_repeated() -> None:
+async def test_a_service_that_is_out_of_order_gets_the_answer_later_with_a_mark() -> None:
     platform = ListPlatform()
-    platform.faults = [Ambiguous("lost")]
+    platform.faults = [Doubtful("HTTP 502") for _ in range(5)]
+    async with House(ScriptedModel(says("hello")), platform=platform).open() as house:
+        await house.say("hi")
+
+        async with asyncio.timeout(5):
+            while not platform.sent:
+                for _ in range(20):
+                    await asyncio.sleep(0)
+                house.clock.advance(1.0)
+        assert [p.text for p in platform.sent] == ["(sent again) hello"]
+        assert await house.store.outbox_rows([OutboxState.DEAD]) == []
+
+
+@pytest.mark.parametrize("fault", [Ambiguous("lost"), Doubtful("HTTP 502")])
+async def test_with_the_policy_report_an_ambiguous_send_is_not_repeated(
+    fault: Ambiguous | Doubtful,
+) -> None:
+    platform = ListPlatform()
+    platform.faults = [fault]
     rules = replace(RULES, ambiguous=AmbiguousPolicy.REPORT)
     async with House(ScriptedModel(), platform=platform, rules=rules).open() as house:
         await house.say("hi")

@@ -10,8 +10,9 @@ import pytest
 from bot import Outbound, Permanent, Sender, Sent, Transient
 from bot.domain.conversation import ConversationId, InboundId, Session, Turn
 from bot.domain.records import Claim, Head, Node, OutboxRow
+from bot.engine.outbox import AmbiguousPolicy
 from bot.store.memory import MemoryStore
-from tests.engine.house import RULES, Gate, House, ListPlatform, ScriptedModel
+from tests.engine.house import RULES, Gate, House, ListPlatform, ScriptedModel, says
 from tests.fakes import FakeClock, until
 
 
@@ -39,6 +40,11 @@ class ForgetfulStore(MemoryStore):
         await super().forget(claim, sender, order=order)
         self._lose("forget")
 
+    async def take(self, claim: Claim, row: OutboxRow) -> OutboxRow:
+        taken = await super().take(claim, row)
+        self._lose("take")
+        return taken
+
 
 async def test_lanes_that_a_claim_took_without_telling_are_not_held_for_ever() -> None:
     clock = FakeClock()
@@ -59,6 +65,23 @@ async def test_who_asked_to_be_forgotten_is_told_although_it_took_two_tries(word
         await house.has_sent(1)
         await house.say(words)
         await until(lambda: _says_after(clock, house, "is deleted"))
+
+
+@pytest.mark.parametrize("policy", AmbiguousPolicy)
+async def test_a_piece_that_was_taken_without_telling_is_in_no_doubt(
+    policy: AmbiguousPolicy,
+) -> None:
+    clock = FakeClock()
+    store = ForgetfulStore(clock, "take")
+    platform = ListPlatform(limit=4)
+    rules = replace(RULES, ambiguous=policy)
+    model = ScriptedModel(says("abcdefgh"))
+    house = House(model, clock=clock, store=store, platform=platform, rules=rules)
+    async with house.open():
+        await house.say("hello")
+        await until(lambda: _says_after(clock, house, "efgh"))
+        assert platform.texts == ["abcd", "efgh"]
+        assert not house.observer.named("send_failed")
 
 
 class BrokenStore(MemoryStore):

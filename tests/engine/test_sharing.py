@@ -10,7 +10,7 @@ from typing import cast
 from bot.domain.address import Address, Sender
 from bot.domain.conversation import ConversationId
 from bot.domain.message import Inbound, Message, Role, Text
-from bot.domain.records import Claim, Node, Placement
+from bot.domain.records import Claim, Node, Placement, Waiting
 from bot.engine.lane import Lane
 from bot.engine.runner import Runner
 from bot.store.memory import MemoryStore
@@ -23,14 +23,14 @@ class CountingStore(MemoryStore):
 
     def __init__(self, clock: FakeClock, rows: Rows) -> None:
         super().__init__(clock, rows)
-        self.asked: Counter[str] = Counter()
+        self.asks: Counter[str] = Counter()
 
     async def claim(self, node: Node, limit: int) -> Sequence[Claim]:
-        self.asked["claim"] += 1
+        self.asks["claim"] += 1
         return await super().claim(node, limit)
 
     async def wake_up_in(self) -> float | None:
-        self.asked["wake_up_in"] += 1
+        self.asks["wake_up_in"] += 1
         return await super().wake_up_in()
 
 
@@ -44,7 +44,7 @@ class BusyLane:
         self._store = store
         self._park = park
 
-    def arrived(self, inbound: Inbound) -> None:
+    def arrived(self, row: Waiting) -> None:
         """Nothing is done about it here."""
 
     async def run(self) -> None:
@@ -84,7 +84,9 @@ class OneNode:
         message = Message(Role.USER, (Text("hello"),), self._clock.now(), sender=sender)
         inbound = Inbound(f"e{chat}", Address("list", "me", chat), sender, message)
         accepted = await self.store.accept(inbound, Placement("default", "list", ""))
-        self.runner.wake(accepted.conversation, inbound)
+        self.runner.wake(
+            accepted.conversation, Waiting(accepted.inbound, inbound, self._clock.now())
+        )
         return accepted.conversation
 
 
@@ -96,7 +98,7 @@ async def two_nodes(*, most: int = 100, park: bool = False) -> AsyncIterator[lis
     for node in found:
         await node.runner.join()
     running = [asyncio.create_task(node.runner.run()) for node in found]
-    await until(lambda: all(node.store.asked["wake_up_in"] for node in found))
+    await until(lambda: all(node.store.asks["wake_up_in"] for node in found))
     try:
         yield found
     finally:
@@ -108,8 +110,8 @@ async def two_nodes(*, most: int = 100, park: bool = False) -> AsyncIterator[lis
 async def test_a_node_runs_what_it_accepts_and_calls_nobody() -> None:
     async with two_nodes() as (one, two):
         await one.accept("1")
-        await until(lambda: one.runner.running == 1 and one.store.asked["wake_up_in"] == 2)
-        assert (two.runner.running, two.store.asked["claim"]) == (0, 1)
+        await until(lambda: one.runner.running == 1 and one.store.asks["wake_up_in"] == 2)
+        assert (two.runner.running, two.store.asks["claim"]) == (0, 1)
 
 
 async def test_what_a_full_node_has_no_room_for_is_run_by_another_at_once() -> None:
@@ -126,11 +128,11 @@ async def test_a_full_node_asks_nothing_until_one_of_its_lanes_ends() -> None:
         for node, chat in ((one, "1"), (two, "2")):
             await node.accept(chat)
         await until(lambda: one.runner.running == two.runner.running == 1)
-        before = Counter(one.store.asked)
+        before = Counter(one.store.asks)
         await one.accept("3")
         one._clock.advance(10)
         await asyncio.gather(*(asyncio.sleep(0) for _ in range(20)))
-        assert one.store.asked == before
+        assert one.store.asks == before
         one.lanes[0].let_go.set()
         await until(lambda: len(one.lanes) + len(two.lanes) == 3)
 

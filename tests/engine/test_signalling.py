@@ -6,12 +6,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
+
 from bot import Address, Elsewhere, Transient
 from bot.domain.conversation import ConversationId
 from bot.domain.records import NewSignal, Signal, SignalKind
-from bot.engine.hearing import LOOK_IDLE, LOOK_LIVELY
-from bot.engine.signalling import PACE, RENEW, Signalling
-from bot.engine.watching import GONE, REMEMBERED
+from bot.engine.hearing import AFTER_FAILURE, LOOK_BUSY, LOOK_IDLE, LOOK_LIVELY, MARGIN
+from bot.engine.signalling import MOST_WAITING, PACE, RENEW, Signalling
+from bot.engine.watching import GONE, REMEMBERED, STILL
 from bot.store.memory import MemoryStore
 from bot.store.memory_rows import Rows
 from tests.fakes import FakeClock, RecordingObserver
@@ -54,6 +56,8 @@ class Node:
     hints: int = 0
     hailed: list[ConversationId] = field(default_factory=list)
     heard: list[str] = field(default_factory=list)
+    no_heads: int = 0
+    """So many looks at a lane fail."""
 
     @property
     def elsewhere(self) -> Elsewhere:
@@ -63,6 +67,9 @@ class Node:
         return self.elsewhere.watch(address, self.heard.append)
 
     async def obey(self, conversation: ConversationId) -> None:
+        if self.no_heads:
+            self.no_heads -= 1
+            raise Transient("away")
         self.hailed.append(conversation)
 
     def hint(self) -> None:
@@ -395,3 +402,68 @@ async def test_who_begins_to_watch_looks_often_from_that_moment() -> None:
         y.elsewhere.grow(ROOM, "soon")
         await road.passes(LOOK_LIVELY * 2)
         assert x.heard == ["soon"]
+
+
+async def test_an_order_whose_lane_could_not_be_looked_at_is_tried_again() -> None:
+    async with Road().open() as road:
+        x, y = road.node("x"), road.node("y")
+        await road.passes(LOOK_IDLE)
+        y.busy, y.no_heads = True, 2
+        x.road.hail("default", ROOM)
+        x.road.hail("default", HALL)
+        await road.passes((AFTER_FAILURE + LOOK_BUSY) * 3)
+        assert len(y.hailed) == 2
+        await road.passes(MARGIN * 2)
+        assert len(y.hailed) == 2, "once each"
+
+
+# ---- more than can be told -------------------------------------------------------------------
+
+MANY = [Address("list", "me", f"room {n}") for n in range(MOST_WAITING + 100)]
+
+
+@pytest.mark.slow  # a thousand pages
+async def test_no_more_than_so_much_is_kept_while_the_database_is_away_and_orders_the_longest() -> (
+    None
+):
+    async with Road().open() as road:
+        x = road.node("x")
+        await road.passes(1)
+        x.store.away = True
+        x.road.hail("default", ROOM)
+        for room in MANY:
+            x.watch(room)
+        await road.passes(RENEW * 10)
+        x.store.away = False
+        await road.passes(RENEW - 1)
+        again = [new for new in x.store.put if new.body.endswith(STILL)]
+        assert len(x.store.put) - len(again) <= MOST_WAITING
+        assert len(again) <= len(MANY), "each page is renewed once, not once for each round"
+        assert x.store.put[0].kind is SignalKind.STOP, "orders leave first, and are lost last"
+
+
+@pytest.mark.slow  # a thousand pages
+async def test_pages_are_known_elsewhere_however_many_there_are() -> None:
+    async with Road().open() as road:
+        x, y = road.node("x"), road.node("y")
+        await road.passes(1)
+        for room in MANY:
+            x.watch(room)
+        await road.passes(RENEW + LOOK_IDLE)
+        assert all(y.elsewhere.watched(room) for room in MANY)
+        await road.passes(GONE)
+        assert all(y.elsewhere.watched(room) for room in MANY), "they are renewed"
+
+
+async def test_a_page_that_was_closed_while_the_database_was_away_is_not_renewed() -> None:
+    async with Road().open() as road:
+        x, y = road.node("x"), road.node("y")
+        close = x.watch()
+        await road.passes(LOOK_IDLE)
+        x.store.away = True
+        await road.passes(RENEW + 1)
+        close()
+        x.store.away = False
+        await road.passes(AFTER_FAILURE + LOOK_IDLE)
+        assert not y.elsewhere.watched(ROOM)
+        assert x.store.put[-1].body.endswith("closed")

@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
 from bot import Ambiguous, Held, Outbound, Receipt, Sent, Transient
+from bot.domain.conversation import ConversationId, InboundId
 from bot.domain.records import OutboxRow, OutboxState
 from bot.store.memory import MemoryStore
 from tests.engine.house import Gate, House, ScriptedModel, says
@@ -133,6 +134,7 @@ class Forgetful(MemoryStore):
     """A store whose database is away when a reply is to be written down."""
 
     away = 0
+    loses = 0
 
     async def slot_replied(self, row: OutboxRow, slot: int, outcome: Sent | None) -> None:
         if self.away:
@@ -144,6 +146,61 @@ class Forgetful(MemoryStore):
         if self.away:
             raise Transient("away")
         await super().close_slot(slot)
+
+    async def settled(self, conversation: ConversationId, inbound: InboundId, slot: int) -> bool:
+        if self.away:
+            self.away -= 1
+            raise Transient("away")
+        return await super().settled(conversation, inbound, slot)
+
+    async def take_for_slot(
+        self,
+        conversation: ConversationId,
+        slot: int,
+        closes_at: datetime,
+        *,
+        behind: OutboxRow | None = None,
+    ) -> OutboxRow | None:
+        row = await super().take_for_slot(conversation, slot, closes_at, behind=behind)
+        if row is not None and self.loses:
+            self.loses -= 1
+            raise Transient("the answer was lost")
+        return row
+
+
+@pytest.mark.parametrize(("away", "loses"), [(3, 0), (0, 1), (2, 2)])
+async def test_a_database_that_is_away_for_a_moment_keeps_no_answer_out_of_a_request(
+    away: int, loses: int
+) -> None:
+    clock = FakeClock()
+    store = Forgetful(clock)
+    model = ScriptedModel(says("one two"))
+    async with House(model, clock=clock, store=store).open() as house:
+        house.platform.limit = 4
+        receipt = await house.receive(house.said("hello"), timedelta(seconds=4))
+        store.away, store.loses = away, loses
+        pieces = [await replied(receipt, clock) for _ in range(2)]
+        assert [piece and piece.text for piece in pieces] == ["one ", "two"]
+        await receipt.replied(Sent())
+        await receipt.replied(Sent())
+        assert house.platform.sent == []
+        assert await house.store.outbox_rows(list(OutboxState)[:2]) == []
+
+
+async def test_what_a_request_has_leaves_in_it_although_the_database_is_away() -> None:
+    clock = FakeClock()
+    store = Forgetful(clock)
+    async with House(ScriptedModel(says("hello")), clock=clock, store=store).open() as house:
+        receipt = await house.receive(house.said("hi"), timedelta(seconds=4))
+        assert await replied(receipt, clock) is not None
+        store.away = 10_000
+        at = clock.monotonic()
+        assert await receipt.reply(timedelta(seconds=4)) is None
+        assert clock.monotonic() == at
+        store.away = 0
+        await receipt.replied(Sent())
+        await house.say("and?")
+        assert await house.has_sent(1) == ["you said: and?"]
 
 
 @pytest.mark.parametrize(

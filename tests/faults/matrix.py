@@ -74,7 +74,7 @@ ROWS = {
         Row("model-at-random", BOTH, model_at_random, "a third of the calls fails, at random"),
         Row("model-outage", BOTH, model_outage, "503, 429, cuts or silence alone, then it is back"),
         Row("model-unreachable", BOTH, model_unreachable, UNREACHABLE),
-        Row("send-kinds", BOTH, send_kinds, "14 kinds of failure at each call of an answer"),
+        Row("send-kinds", BOTH, send_kinds, "15 kinds of failure at each call of an answer"),
         Row("sends-at-random", BOTH, sends_at_random, "the platform's calls fail at random"),
         Row("sends-reported", BOTH, sends_reported, "the same under `outbox.ambiguous: report`"),
         Row("plugins", BOTH, plugins, "functions that fail, hang and shout; that end the process"),

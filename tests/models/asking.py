@@ -18,7 +18,8 @@ from bot.domain.model import (
     ToolSpec,
 )
 from bot.models.closing import closing
-from bot.models.openai import OpenAIModel, OpenAIOptions
+from bot.models.openai import OpenAIModel
+from bot.models.openai_client import OpenAIOptions
 from bot.ports import Clock, Model
 from tests.fakes import EPOCH, FakeClock
 

@@ -11,7 +11,7 @@ import pytest
 from aiohttp import http_exceptions
 
 from bot.errors import ParleyError, Permanent, Transient
-from bot.models.openai import VENDOR_ERRORS, translated
+from bot.models.openai_errors import VENDOR_ERRORS, translated
 from tests.fakes import EPOCH
 from tests.models.asking import asking, collect, speaking_to
 from tests.peers.model import ModelPeer

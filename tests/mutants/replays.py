@@ -4,6 +4,7 @@ from tests.mutants.mutant import mutant
 
 LANE = "tests/engine/test_lane.py"
 JOURNAL = "tests/engine/test_journal.py"
+LAST_WORDS = "tests/engine/test_last_words.py"
 STORED = "tests/contracts/test_store_turns.py"
 CALLING = "bot/engine/calling.py"
 
@@ -76,8 +77,34 @@ MUTANTS = (
     mutant(
         "once-repeated",
         "a function that may happen once and was begun is simply run again",
-        (CALLING, "if effect is Effect.ONCE and (ended :=", "if n < 0 and (ended :="),
+        (
+            CALLING,
+            "if effect is Effect.ONCE and (\n            kept :=",
+            "if n < 0 and (\n            kept :=",
+        ),
         tests=JOURNAL,
+    ),
+    mutant(
+        "once-cut-told",
+        "who stops a turn that was taken up is not told what it had begun",
+        (
+            "bot/engine/answer.py",
+            "self.turn, self._head.steps, but=self._thinking.come_to",
+            "self.turn, (), but=self._thinking.come_to",
+        ),
+        tests=LAST_WORDS,
+    ),
+    mutant(
+        "once-tool-gone",
+        "a call that was begun is forgotten when its tool is gone",
+        (CALLING, "Effect.READ if step is None else Effect.ONCE", "Effect.READ"),
+        tests=LAST_WORDS,
+    ),
+    mutant(
+        "once-given-up",
+        "a turn that is given up asks the lookup that may have ended its process",
+        ("bot/engine/answer.py", "self._last_words(asks=not dead)", "self._last_words()"),
+        tests=LAST_WORDS,
     ),
     mutant(
         "once-unknown-told",

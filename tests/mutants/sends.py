@@ -38,6 +38,18 @@ MUTANTS = (
         tests=LANE,
     ),
     mutant(
+        "doubtful-unmarked",
+        "a service that is out of order, and may have taken it, gets the answer again without a mark",
+        ("bot/engine/unsent.py", "held=held, repeat=not held)", "held=held)"),
+        tests=LANE,
+    ),
+    mutant(
+        "taken-untold",
+        "a piece whose taking was never answered is in doubt",
+        ("bot/engine/outbox.py", "            shared.marks.will_take(self._claim, row)\n", ""),
+        tests="tests/engine/test_lost_answers.py",
+    ),
+    mutant(
         "repeat-marked",
         "what may have been shown is repeated without its mark",
         (
@@ -62,7 +74,7 @@ MUTANTS = (
         "that a piece was repeated is not kept",
         (
             "bot/store/memory_outbox.py",
-            "repeats=line.row.repeats + int(repeat),",
+            "repeats=max(line.row.repeats, row.repeats + int(repeat)),",
             "repeats=line.row.repeats,",
         ),
         tests=STORED,
@@ -73,7 +85,7 @@ MUTANTS = (
         "that a piece was repeated is not kept",
         (
             "bot/store/statements.py",
-            'repeats=outbox.c.repeats + bindparam("more"),',
+            'repeats=func.max(outbox.c.repeats, bindparam("repeats")),',
             "repeats=outbox.c.repeats,",
         ),
         tests=STORED,
@@ -84,7 +96,7 @@ MUTANTS = (
         "that a piece was repeated is not kept",
         (
             "bot/store/statements_postgres_turns.py",
-            "repeats = o.repeats + :more::bigint,",
+            "repeats = greatest(o.repeats, :repeats::bigint),",
             "repeats = o.repeats,",
         ),
         tests=STORED,
@@ -147,8 +159,8 @@ MUTANTS = (
         "an open request takes a piece that is being sent already",
         (
             "bot/store/memory_outbox.py",
-            "if not unsent or unsent[0].row.state is OutboxState.SENDING:",
-            "if not unsent:",
+            "return line.row if is_ours else None",
+            "return line.row",
         ),
         tests=STORED,
         only="memory",
@@ -158,8 +170,8 @@ MUTANTS = (
         "an open request takes a piece that is being sent already",
         (
             "bot/store/sqlite_outbox.py",
-            "            if row.state is OutboxState.SENDING:\n                return None\n",
-            "",
+            "return row if taken_by == slot else None",
+            "return row",
         ),
         tests=STORED,
         only="sqlite",
@@ -167,7 +179,11 @@ MUTANTS = (
     mutant(
         "one-door-postgres",
         "an open request takes a piece that is being sent already",
-        ("bot/store/statements_postgres_turns.py", "\n  AND oldest.state <> 'sending'\n", "\n"),
+        (
+            "bot/store/statements_postgres_turns.py",
+            "\n  AND (oldest.state <> 'sending' OR oldest.slot = :slot)\n",
+            "\n",
+        ),
         tests=STORED,
         only="postgres",
     ),

@@ -21,7 +21,7 @@ class Sees(StrEnum):
     CUT = "cut"
     """The connection closes without an answer."""
     LATE = "late"
-    """The true answer, after the fault's seconds."""
+    """The true answer, after the fault's seconds; without `effect` it takes effect only then."""
     TRICKLE = "trickle"
     """The fault's bytes as they stand, the fault's seconds from one to the next; then a cut."""
 
@@ -93,6 +93,11 @@ def cut(*, effect: bool = False) -> Fault:
 def late(seconds: float) -> Fault:
     """Everything is right but slow."""
     return Fault("late", Sees.LATE, effect=True, seconds=seconds)
+
+
+def slow(seconds: float) -> Fault:
+    """The service is at work for so long and does it then, whether or not its caller waits."""
+    return Fault("slow", Sees.LATE, seconds=seconds)
 
 
 @dataclass(slots=True)

@@ -69,6 +69,7 @@ class Peer:
         self._port = port
         self._count = 0
         self._news = asyncio.Event()
+        self._at_work: set[asyncio.Task[Reply]] = set()
         self._runner: web.ServerRunner | None = None
 
     async def __aenter__(self) -> Self:
@@ -95,6 +96,7 @@ class Peer:
     async def stop(self) -> None:
         """Hang up on everybody and stop listening."""
         self.gone.set()
+        await asyncio.gather(*self._at_work)
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
@@ -169,6 +171,8 @@ class Peer:
         if fault.sees is Sees.LATE and reply is not None:
             await self.pause(fault.seconds or 0.0)
             return self.send(exchange, reply)
+        if fault.sees is Sees.LATE:
+            return self.send(exchange, await self.work(exchange, fault.seconds or 0.0, truth))
         if fault.sees is Sees.ANSWER:
             return self.send(exchange, _reply_of(fault))
         return self.hang_up(request, exchange)
@@ -186,6 +190,22 @@ class Peer:
         """Say nothing until the caller hangs up, the peer stops or the seconds have passed."""
         try:
             await self.pause(seconds)
+        except asyncio.CancelledError:
+            self.end(exchange, 0, closed_by="caller")
+            raise
+
+    async def work(self, exchange: Exchange, seconds: float, truth: Callable[[], Reply]) -> Reply:
+        """Do it after so many seconds, also for a caller that has hung up."""
+
+        async def do() -> Reply:
+            await self.pause(seconds)
+            return truth()
+
+        task = asyncio.create_task(do())
+        self._at_work.add(task)
+        task.add_done_callback(self._at_work.discard)
+        try:
+            return await asyncio.shield(task)
         except asyncio.CancelledError:
             self.end(exchange, 0, closed_by="caller")
             raise

@@ -38,7 +38,7 @@ from tests.fakes import FakeClock
 ADDRESSES = (CHAT, OTHER_CHAT)
 EXAMPLES = 25
 DAY = 86400.0
-RULES = Retention(journal_seconds=DAY, retain_seconds=3 * DAY, keys_seconds=2 * DAY)
+RULES = Retention(DAY, retain_seconds=3 * DAY, keys_seconds=2 * DAY, usage_seconds=5 * DAY)
 Ask = Callable[[Store], Awaitable[Any]]
 
 SELDOM = st.integers(0, 4)
@@ -227,11 +227,13 @@ class Agreement(RuleBasedStateMachine):
         self.both(writes[what])
 
     @precondition(lambda self: self.slots)
-    @rule(data=st.data())
-    def take_for_slot(self, data: st.DataObject) -> None:
+    @rule(data=st.data(), more=st.booleans())
+    def take_for_slot(self, data: st.DataObject, *, more: bool) -> None:
         where, slot = data.draw(st.sampled_from(self.slots))
         until = self.clock.now() + timedelta(seconds=5)
-        row = self.both(lambda store: store.take_for_slot(where, slot, until))
+        taken = [row for row, by in self.taken if by == slot] if more else []
+        last = taken[-1] if taken else None
+        row = self.both(lambda store: store.take_for_slot(where, slot, until, behind=last))
         if row is not None:
             self.taken.append((row, slot))
 

@@ -152,6 +152,23 @@ def test_a_part_of_a_newer_parley_is_written_back_as_it_was() -> None:
     assert raw in codec.encode_message(message)
 
 
+@pytest.mark.parametrize("raw", ["{}", '{"question":"?"}', '{"kind":"text","text":"?"}'])
+def test_a_part_that_a_platform_sent_in_a_form_of_its_own_keeps_its_kind(raw: str) -> None:
+    said = Message(Role.USER, (Unknown("poll", raw),), datetime(2026, 1, 5, tzinfo=UTC))
+    (part,) = codec.decode_message(codec.encode_message(said)).parts
+    assert isinstance(part, Unknown)
+    assert part.kind == "poll"
+    assert raw in part.raw
+    again = codec.encode_message(replace(said, parts=(part,)))
+    assert codec.decode_message(again).parts == (part,)
+
+
+def test_a_part_that_was_stored_without_its_kind_is_read_all_the_same() -> None:
+    stored = '{"role":"user","parts":[{},{"a":1}],"sent_at":"2026-01-05T09:00:00Z","v":1}'
+    parts = (Unknown("unknown", "{}"), Unknown("unknown", '{"a":1}'))
+    assert codec.decode_message(stored).parts == parts
+
+
 @pytest.mark.parametrize("version", [0, 1])
 def test_this_version_and_the_one_before_are_read(version: int) -> None:
     stored = '{"role":"user","parts":[],"sent_at":"2026-01-05T09:00:00Z","v":%d}'

@@ -358,3 +358,12 @@ async def test_a_next_epoch_whose_answer_was_lost_is_given_again(world: World) -
     await world.node("one")
     assert await world.store.rejoin(node, LEASE) is None
     assert await world.store.rejoin(again, LEASE) is None
+
+
+async def test_a_piece_that_cannot_be_read_expires_with_the_others(world: World) -> None:
+    claim = await world.claimed()
+    await world.answered(claim, pieces=3, expires_at=world.now())
+    async with beside(world) as other:
+        await other.execute("UPDATE outbox SET body = '{' WHERE piece = 1")
+    assert [row.piece for row in await world.store.expire_outbox(WEEK)] == [0, 2]
+    assert await world.store.expire_outbox(WEEK) == []

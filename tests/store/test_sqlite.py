@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 import threading
 from collections.abc import Awaitable
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from bot.domain.message import Sent
 from bot.errors import ConfigError, Transient
 from bot.ports import Store
 from bot.store.sqlite import SqliteStore
-from tests.contracts.worlds import CHAT, HERE, LEASE, World, sqlite_world
+from tests.contracts.worlds import CHAT, HERE, LEASE, WEEK, World, sqlite_world
 from tests.fakes import FakeClock
 
 
@@ -141,6 +142,18 @@ async def test_a_conversation_that_was_never_committed_is_made_again(tmp_path: P
         assert found is not None
         assert found.id == accepted.conversation
         assert LEASE
+
+
+async def test_a_piece_that_cannot_be_read_expires_with_the_others(tmp_path: Path) -> None:
+    async with sqlite_world(tmp_path) as world, asyncio.timeout(30):
+        claim = await world.claimed()
+        await world.answered(claim, pieces=3, expires_at=world.now())
+        with closing(sqlite3.connect(tmp_path / "parley.db")) as db:
+            db.execute("UPDATE outbox SET body = '{' WHERE piece = 1")
+            db.commit()
+        assert [row.piece for row in await world.store.expire_outbox(WEEK)] == [0, 2]
+        assert await world.store.expire_outbox(WEEK) == []
+        assert dict((await world.store.health()).outbox)["dead"] == 3
 
 
 async def _is_waited_for(store: Store, writing: Awaitable[object]) -> bool:

@@ -7,11 +7,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, cast
 
+import msgspec
 import pytest
 
 from bot.errors import Fenced, Permanent, Transient
 from bot.store.sqlite_file import connect
-from bot.store.sqlite_writer import Operation, Writer
+from bot.store.sqlite_writer import BROKEN, Operation, Writer
 
 LONG = 10
 
@@ -132,6 +133,65 @@ async def test_whatever_an_operation_dies_of_the_writer_goes_on(
                 await writer.run(dies, alone=alone)
         await writer.run(_insert(1))
     assert await writer.run(_numbers) == [1]
+
+
+async def test_a_stored_text_that_cannot_be_read_is_told_to_its_caller_alone(
+    writer: Writer,
+) -> None:
+    def reads(db: sqlite3.Connection) -> object:
+        return msgspec.json.decode(b"{", type=int)
+
+    async with asyncio.timeout(LONG):
+        for alone in (False, True):
+            results = await asyncio.gather(
+                writer.run(_insert(1 + alone)),
+                writer.run(reads, alone=alone),
+                writer.run(_insert(3 + alone)),
+                return_exceptions=True,
+            )
+            assert [type(result) for result in results] == [int, msgspec.ValidationError, int]
+    assert await writer.run(_numbers) == [1, 2, 3, 4]
+
+
+class Unforeseen(Exception):
+    """Of a kind that nobody thought of."""
+
+
+@pytest.mark.parametrize("alone", [False, True])
+async def test_a_writer_that_ends_refuses_all_that_wait_and_ends_the_process(
+    tmp_path: Path, alone: bool
+) -> None:
+    ended: list[int] = []
+    said: list[str] = []
+    writer = Writer(
+        lambda: connect(tmp_path / "w.db"),
+        rolled_back=lambda: None,
+        end=ended.append,
+        say=said.append,
+    )
+
+    def dies(db: sqlite3.Connection) -> None:
+        raise Unforeseen("a word that a person wrote")
+
+    # A real process is gone by the time that its thread would complain.
+    threading.excepthook, hook = lambda _: None, threading.excepthook
+    try:
+        writer.start()
+        async with asyncio.timeout(LONG):
+            results = await asyncio.gather(
+                writer.run(lambda db: db.execute("CREATE TABLE t (n INTEGER)").rowcount),
+                writer.run(dies, alone=alone),
+                writer.run(lambda db: None),
+                return_exceptions=True,
+            )
+            await writer.close()
+    finally:
+        threading.excepthook = hook
+    kept = int if alone else Transient
+    assert [type(result) for result in results] == [kept, Transient, Transient]
+    assert ended == [BROKEN]
+    assert "Unforeseen" in said[0]
+    assert "a person" not in said[0]
 
 
 async def test_a_full_disk_is_told_to_everyone_and_heals_by_itself(writer: Writer) -> None:

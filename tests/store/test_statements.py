@@ -14,7 +14,7 @@ from bot.store.sqlite import SqliteStore
 from tests.contracts.worlds import World, sqlite_world
 from tests.fakes import FakeClock
 
-SMALL = {"tick", "slot", "approval", "audit"}
+SMALL = {"tick", "slot", "approval", "audit", "node", "listener"}
 """Tables that hold a few rows: walking over them is cheaper than keeping an index."""
 
 

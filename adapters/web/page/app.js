@@ -21,7 +21,7 @@ let heard = performance.now();
 const log = new Log({
   retry: (line) => outbox.retry(line.key),
   edit: (line) => { outbox.drop(line.key); log.remove(line); composer.put(line.text); },
-  choose: (text) => send(text),
+  choose: send,
   changed: () => drawState(),
   unread: (key) => drawUnread(unread.add(key)),
 });
@@ -45,9 +45,9 @@ const stream = new Stream(base, {
 });
 let stopping = false;
 
-function send(text) {
+function send(text, under) {
   log.toEnd();
-  outbox.add(text);
+  outbox.add(text, under);
 }
 
 async function stop() {

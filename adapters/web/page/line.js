@@ -4,8 +4,9 @@ import { render } from "./markdown.js";
 import { say, time } from "./sentences.js";
 
 /**
- * `data` is {key, role, text, at?, seq, state, turn?, activities, choices}; states are
- * sending, stored, failed, done, growing, interrupted. `on` has retry(line), edit(line), choose(text).
+ * `data` is {key, role, text, at?, seq, state, turn?, activities, choices, under?}; states are
+ * sending, stored, failed, done, growing, interrupted; `under` is what a press names.
+ * `on` has retry(line), edit(line), choose(text, under).
  */
 export class Line {
   constructor(data, on) {
@@ -86,7 +87,7 @@ export class Line {
     this.extra.replaceChildren(...this.choices.map(({ label, value }) => make("button", { onclick: () => {
       this.choices = [];
       this.drawChoices();
-      this.on.choose(value);
+      this.on.choose(value, this.under);
     } }, label)));
   }
 

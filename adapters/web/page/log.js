@@ -89,7 +89,7 @@ export class Log {
 
   message({ seq, id, turn, text, ...data }) {
     const parts = { ...this.lines.get(turn)?.parts, [id]: text };
-    const line = this.put({ ...data, key: turn, parts, text: Object.values(parts).join("\n\n") });
+    const line = this.put({ ...data, key: turn, under: id, parts, text: Object.values(parts).join("\n\n") });
     this.speak(line);
     this.news(line);
   }

@@ -13,7 +13,7 @@ export function post(address, body) {
   });
 }
 
-/** `on(letter)` hears of every change; a letter is {id, text, at, state, why}. */
+/** `on(letter)` hears of every change; a letter is {id, text, under, at, state, why}. */
 export class Outbox {
   constructor(base, on) {
     this.address = base + "messages";
@@ -31,8 +31,8 @@ export class Outbox {
     kept("outbox", JSON.stringify([...this.read().filter(({ id }) => !mine.includes(id)), ...this.letters]));
   }
 
-  add(text) {
-    const letter = { id: newId(), text, at: new Date().toISOString(), state: "sending" };
+  add(text, under) {
+    const letter = { id: newId(), text, under, at: new Date().toISOString(), state: "sending" };
     this.letters.push(letter);
     this.write();
     this.on(letter);
@@ -73,7 +73,7 @@ export class Outbox {
   async send(letter) {
     let answer;
     try {
-      answer = await post(this.address, { id: letter.id, text: letter.text });
+      answer = await post(this.address, letter);
     } catch {
       return this.fail(letter);
     }

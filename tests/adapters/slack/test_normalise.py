@@ -11,7 +11,7 @@ from adapters.slack.manifest import EVENTS
 from adapters.slack.normalise import normalise
 from adapters.slack.reading import Here, Read
 from adapters.slack.words import Me
-from bot import Address, File, Image, Inbound, Kind, Text
+from bot import Address, File, Image, Inbound, Kind, Text, Unknown
 from tests.fakes import EPOCH
 from tests.peers.log import Json
 from tests.peers.slack import BOT, TEAM, SlackPeer
@@ -168,6 +168,88 @@ def test_files_are_parts_by_reference() -> None:
         Image("F1", "image/png"),
         File("F2", "a.pdf", "application/pdf", 6),
     )
+
+
+# ---- what is passed on -------------------------------------------------------------------
+
+
+def share(text: str | None = "the site is down\nsince &lt;noon&gt;", **more: Any) -> Json:
+    """A message of somebody else's in an attachment, as Slack forwards it."""
+    given = {"is_share": True, "is_msg_unfurl": True, "author_name": "bo", "text": text}
+    return {**given, "fallback": "[October 9th, 2025] bo: the site", "color": "D0D0D0", **more}
+
+
+QUOTE = Text("> the site is down\n> since <noon>")
+
+
+def test_a_forwarded_message_is_read_although_nothing_was_said_about_it() -> None:
+    found = inbound(said("", attachments=[share()]))
+    assert (found.kind, found.message.parts) == (Kind.MESSAGE, (QUOTE,))
+
+
+def test_words_about_a_forwarded_message_stand_before_it() -> None:
+    found = inbound(said("what is this?", attachments=[share(), share("and that")]))
+    assert found.message.parts == (Text("what is this?"), QUOTE, Text("> and that"))
+
+
+def test_a_mention_with_a_forwarded_message_asks_for_no_help() -> None:
+    for event in EVENTS_OF.mention(f"<@{BOT}>", attachments=[share()]):
+        found = inbound(event)
+        assert (found.kind, found.message.parts) == (Kind.MESSAGE, (QUOTE,))
+
+
+def test_who_forwards_a_command_or_our_name_has_not_said_it() -> None:
+    found = inbound(said("", attachments=[share("/forget"), share("yes")]))
+    assert (found.kind, found.text) == (Kind.MESSAGE, "> /forget\n> yes")
+    ours = said("", channel=GENERAL, attachments=[share(f"<@{BOT}> hi")])
+    assert read(ours).why == "unaddressed"
+
+
+def test_a_forwarded_message_without_a_text_is_read_by_its_fallback() -> None:
+    found = inbound(said("", attachments=[share(None, fallback="[today] bo: 12 &amp; 13")]))
+    assert found.message.parts == (Text("> [today] bo: 12 & 13"),)
+
+
+def test_the_files_of_a_forwarded_message_are_parts_by_reference() -> None:
+    files = [{"id": "F1", "mimetype": "image/png"}, {"id": "F2", "mode": "tombstone"}]
+    found = inbound(said("", attachments=[share("", files=files)]))
+    assert found.message.parts == (Image("F1", "image/png"),)
+
+
+@pytest.mark.parametrize("more", [{}, {"files": [{"id": "F2", "mode": "tombstone"}]}])
+def test_a_forwarded_message_that_cannot_be_read_is_no_silence(more: Json) -> None:
+    found = inbound(said("", attachments=[share(None, fallback=None, **more)]))
+    assert found.message.parts == (Unknown("forwarded", '{"kind":"forwarded"}'),)
+
+
+def test_what_is_forwarded_is_as_long_as_one_of_our_messages_at_most() -> None:
+    found = inbound(said("", attachments=[share("a" * 7000), share("b" * 7000), share("c")]))
+    assert found.text == f"> {'a' * 7000}\n> {'b' * 5000}…"
+
+
+@pytest.mark.parametrize(
+    "attachments",
+    [
+        [{"is_msg_unfurl": True, "text": "a pasted link", "fallback": "a link"}],
+        [{"is_share": False, "text": "no share"}],
+        [{"is_share": True, "text": 5}, "?", None],
+        {"is_share": True},
+        [],
+    ],
+)
+def test_a_preview_is_not_read_and_none_of_an_odd_form_costs_the_message(
+    attachments: object,
+) -> None:
+    assert inbound(said("look", attachments=attachments)).message.parts == (Text("look"),)
+
+
+def test_an_edit_that_changes_what_was_passed_on_is_an_edit() -> None:
+    body = EVENTS_OF.edited(said("look", attachments=[share()]), "look")
+    assert read(body).why == "unchanged"
+    body["event"]["message"]["attachments"] = [{"title": "a preview"}, share()]
+    assert read(body).why == "unchanged"
+    body["event"]["message"]["attachments"] = []
+    assert inbound(body).message.parts == (Text("look"),)
 
 
 def test_the_name_is_taken_where_an_event_tells_it() -> None:

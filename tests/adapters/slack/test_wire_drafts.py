@@ -17,7 +17,7 @@ from bot import (
     Unfinishable,
 )
 from tests.adapters.slack.line import Line, line
-from tests.peers.faults import cut, hang
+from tests.peers.faults import cut, hang, slow
 from tests.peers.slack_events import DIRECT, GENERAL
 from tests.peers.slack_faults import limited, refused
 from tests.peers.slack_rules import Tiers
@@ -215,6 +215,31 @@ async def test_a_late_half_text_does_not_replace_the_whole() -> None:
         showing.cancel()
         await asyncio.gather(showing, return_exceptions=True)
         await draft.finish(made.out(DIRECT, "whole"))
+        assert made.peer.texts(DIRECT) == ["whole"]
+
+
+@pytest.mark.slow
+async def test_a_half_text_that_hangs_on_its_way_lands_behind_the_whole_and_does_not_stay() -> None:
+    async with line() as made:
+        draft = await opened(made)
+        made.peer.faults.plan(slow(4.5), method="chat.update")
+        showing = asyncio.create_task(draft.show("half"))
+        await made.peer.wait_for(lambda: made.peer.calls("chat.update"))
+        showing.cancel()
+        await draft.finish(made.out(DIRECT, "whole"))
+        await made.peer.wait_for(lambda: "half" in made.peer.messages(DIRECT)[0].texts)
+        assert made.peer.texts(DIRECT) == ["whole"]
+
+
+@pytest.mark.slow
+async def test_a_half_text_that_was_given_up_and_lands_behind_the_whole_does_not_stay() -> None:
+    async with line(timeout="300ms") as made:
+        draft = await opened(made)
+        made.peer.faults.plan(slow(1.5), method="chat.update")
+        with pytest.raises(Transient):
+            await draft.show("half")
+        await draft.finish(made.out(DIRECT, "whole"))
+        await made.peer.wait_for(lambda: "half" in made.peer.messages(DIRECT)[0].texts)
         assert made.peer.texts(DIRECT) == ["whole"]
 
 

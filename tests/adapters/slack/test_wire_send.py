@@ -177,6 +177,54 @@ async def test_what_lands_late_is_found_before_it_is_sent_again() -> None:
         assert sent.platform_id == shown.ts
 
 
+async def lost_on_the_way(made: Line, text: str) -> None:
+    """Send it; Slack is still at work when we have given up, and it is not to be seen yet."""
+    made.peer.faults.plan(hang(), method="chat.postMessage")
+    with pytest.raises(Transient):
+        await made.adapter.send(made.out(DIRECT, text))
+    assert len(made.peer.calls("conversations.history")) == 2
+    made.peer.methods.post_message(dict(made.peer.calls("chat.postMessage")[0].body))
+
+
+@pytest.mark.parametrize("away", [limited(1), page(503), hang(), refused("fatal_error")])
+async def test_what_cannot_be_looked_for_now_is_not_sent_again_now(away: Fault) -> None:
+    async with line(timeout="300ms") as made:
+        await lost_on_the_way(made, "late")
+        made.peer.faults.plan(away, method="conversations.history")
+        with pytest.raises(Transient):
+            await made.adapter.send(made.out(DIRECT, "late"))
+        sent = await made.adapter.send(made.out(DIRECT, "late"))
+        (shown,) = made.peer.messages(DIRECT)
+        assert sent.platform_id == shown.ts
+
+
+async def test_what_can_never_be_looked_for_is_sent_again_only_once_that_is_said() -> None:
+    async with line(timeout="300ms") as made:
+        await lost_on_the_way(made, "late")
+        made.peer.faults.plan(refused("missing_scope"), method="conversations.history", times=9)
+        with pytest.raises(Ambiguous):
+            await made.adapter.send(made.out(DIRECT, "late"))
+        assert made.peer.texts(DIRECT) == ["late"]
+        await made.adapter.send(made.out(DIRECT, "(sent again) late"))
+        assert made.peer.texts(DIRECT) == ["late", "(sent again) late"]
+
+
+async def test_what_was_said_to_be_doubtful_is_sent_again_where_it_can_never_be_looked_for() -> (
+    None
+):
+    async with line(timeout="300ms") as made:
+        made.peer.faults.plan(cut(), method="chat.postMessage")
+        made.peer.faults.plan(page(503), method="conversations.history")
+        with pytest.raises(Ambiguous):
+            await made.adapter.send(made.out(DIRECT, "perhaps"))
+        made.peer.faults.plan(limited(1), method="conversations.history")
+        with pytest.raises(Transient):
+            await made.adapter.send(made.out(DIRECT, "(sent again) perhaps"))
+        made.peer.faults.plan(refused("missing_scope"), method="conversations.history")
+        await made.adapter.send(made.out(DIRECT, "(sent again) perhaps"))
+        assert made.peer.texts(DIRECT) == ["(sent again) perhaps"]
+
+
 @pytest.mark.parametrize("away", [refused("missing_scope"), page(503), limited(60)])
 async def test_where_nothing_can_be_read_back_nobody_knows(away: Fault) -> None:
     async with line(timeout="300ms") as made:

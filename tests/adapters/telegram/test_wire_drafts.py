@@ -23,7 +23,7 @@ from bot import (
 from bot.ports import Leaves
 from tests.adapters.telegram.line import Line, line
 from tests.fakes import until
-from tests.peers.faults import cut, hang, late
+from tests.peers.faults import cut, hang, late, slow
 from tests.peers.log import Json
 from tests.peers.telegram_faults import failure, flood
 from tests.peers.telegram_rules import Flood
@@ -296,6 +296,35 @@ async def test_a_half_text_on_its_way_does_not_land_after_the_answer(chat: Json)
         assert all(seen.ended_by == "message" for seen in made.peer.drafts(chat))
         ended = [call.ended_at for call in made.peer.exchanges[calls:]]
         assert ended == sorted(moment for moment in ended if moment is not None)
+
+
+@pytest.mark.slow
+async def test_a_half_text_that_hangs_on_its_way_lands_behind_the_answer_and_does_not_stay() -> (
+    None
+):
+    async with line() as made:
+        draft = await opened(made, GROUP)
+        made.peer.faults.plan(slow(4.5), method="editMessageText")
+        showing = asyncio.create_task(draft.show("Half"))
+        await made.peer.wait_for(lambda: made.peer.calls("editMessageText"))
+        showing.cancel()
+        await draft.finish(made.out(GROUP, "Half and whole"))
+        (shown,) = made.peer.messages(GROUP)
+        await made.peer.wait_for(lambda: "Half" in [one.text for one in shown.versions])
+        assert made.peer.texts(GROUP) == ["Half and whole"]
+
+
+@pytest.mark.slow
+async def test_a_half_text_that_was_given_up_and_lands_behind_the_answer_does_not_stay() -> None:
+    async with line(timeout="300ms") as made:
+        draft = await opened(made, GROUP)
+        made.peer.faults.plan(slow(1.5), method="editMessageText")
+        with pytest.raises(Transient):
+            await draft.show("Half")
+        await draft.finish(made.out(GROUP, "Half and whole"))
+        (shown,) = made.peer.messages(GROUP)
+        await made.peer.wait_for(lambda: "Half" in [one.text for one in shown.versions])
+        assert made.peer.texts(GROUP) == ["Half and whole"]
 
 
 @pytest.mark.slow

@@ -1,9 +1,12 @@
 """Long polling over the real wire: nothing lost, nothing twice, nothing stuck."""
 
 import asyncio
+import gc
+from typing import Any
 
 import pytest
 
+from adapters.telegram.normalise import Read
 from adapters.telegram.updates import ALLOWED
 from bot import Kind
 from tests.adapters.telegram.line import Line, line, listen, polling
@@ -234,6 +237,31 @@ async def test_a_press_is_confirmed_and_a_second_one_is_the_first_again() -> Non
         await made.peer.wait_for(lambda: shown.markup is None)
         (press,) = made.desk.inbounds
         assert (press.kind, press.text, press.reply_to) == (Kind.BUTTON, "yes", sent.platform_id)
+
+
+async def test_a_lost_answer_about_the_buttons_of_a_press_is_nothing_to_complain_about() -> None:
+    complaints: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, about: complaints.append(about))
+    async with polling() as made:
+        await made.adapter.send(made.out(private(ANN), "Really?"))
+        shown = made.peer.messages(private(ANN))[0]
+        shown.markup = {"inline_keyboard": [[{"text": "Yes", "callback_data": "yes"}]]}
+        made.peer.faults.plan(cut(effect=True), method="editMessageReplyMarkup")
+        made.peer.push(made.peer.updates.pressed("yes", made.peer.as_json(shown)))
+        await made.peer.wait_for(lambda: shown.markup is None)
+        await until(lambda: not made.adapter._reception._errands)
+    gc.collect()  # a task complains when it is gone and nobody has asked for its error
+    assert complaints == []
+
+
+async def test_who_has_blocked_us_is_forgotten_after_ten_thousand_others() -> None:
+    async with line() as made:
+        reception = made.adapter._reception
+        for number in range(10_001):
+            await reception.take(Read(None, left=str(number)), made.desk)
+        assert reception.can_reach("0")
+        assert not reception.can_reach("1")
+        assert not reception.can_reach("10000")
 
 
 async def test_a_group_that_moves_is_told_before_what_is_said_in_the_new_one() -> None:

@@ -13,7 +13,17 @@ from telegram.error import TelegramError
 from adapters.telegram.failures import translate
 from adapters.telegram.marks import Rendered
 from adapters.telegram.request import SharedRequest
-from bot import Ambiguous, Choice, Image, ParleyError, Permanent, Text, Transient, Unknown
+from bot import (
+    Ambiguous,
+    Choice,
+    Doubtful,
+    Image,
+    ParleyError,
+    Permanent,
+    Text,
+    Transient,
+    Unknown,
+)
 from tests.adapters.telegram.line import line
 from tests.peers.faults import Fault, answered, cut, garbage, hang, page
 from tests.peers.telegram_faults import failure, flood
@@ -119,10 +129,13 @@ async def test_without_a_readable_answer_nobody_knows(fault: Fault) -> None:
 
 
 @pytest.mark.parametrize("status", [500, 502, 504])
-async def test_an_error_in_the_services_own_words_can_be_tried_again(status: int) -> None:
+@pytest.mark.parametrize("effect", [False, True])
+async def test_an_error_in_the_services_own_words_can_be_tried_again_with_a_mark(
+    status: int, effect: bool
+) -> None:
     async with line() as made:
-        made.peer.faults.plan(failure(status), method="sendMessage")
-        with pytest.raises(Transient):
+        made.peer.faults.plan(failure(status, effect=effect), method="sendMessage")
+        with pytest.raises(Doubtful):
             await made.adapter.send(made.out(PERSON, "later"))
 
 

@@ -18,6 +18,15 @@ async def test_a_message_is_stored_before_it_is_acknowledged() -> None:
         assert inbound.direct
 
 
+async def test_a_pressed_button_names_the_answer_that_it_stands_under() -> None:
+    async with site.running() as chat, visiting(chat) as client:
+        assert await client.post("a", "Yes", under="7/0") == 202
+        assert await client.post("b", "Yes") == 202
+        assert await client.post("c", "Yes", under="somewhere else") == 400
+        told = [(inbound.kind, inbound.reply_to) for inbound in chat.engine.inbounds]
+        assert told == [(Kind.BUTTON, "7/0"), (Kind.MESSAGE, None)]
+
+
 async def test_a_message_that_cannot_be_stored_is_not_acknowledged() -> None:
     async with site.running() as chat, visiting(chat) as client:
         chat.engine.refusing = True
@@ -153,6 +162,27 @@ async def test_a_visitor_who_sends_too_much_at_once_is_told_to_wait() -> None:
         assert 0 < int(answer.headers["Retry-After"]) <= 30
         async with visiting(chat) as other:
             assert await other.post("m1", "x") == 202
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [("/stop", ""), ("/messages", "/stop"), ("/messages", " /STOP now"), ("/messages", "停止")],
+)
+async def test_who_has_sent_too_much_can_still_stop_the_answer(path: str, text: str) -> None:
+    async with site.running(settings={"rate": 1}) as chat, visiting(chat) as client:
+        assert await client.post("m1", "x") == 202
+        assert await client.post("m2", "x") == 429
+        assert await client.post("s1", text, path) == 202
+        assert await client.post("m3", "/stopping") == 429
+        assert len(chat.engine.inbounds) == 2
+
+
+async def test_stops_have_an_end_too_and_cost_no_messages() -> None:
+    async with site.running(settings={"rate": 1}) as chat, visiting(chat) as client:
+        stops = [await client.post(f"s{n}", "", "/stop") for n in range(20)]
+        assert stops[:10] == [202] * 10
+        assert stops[-1] == 429
+        assert await client.post("m1", "x") == 202
 
 
 async def test_a_wrong_method_is_told_which_one_is_right() -> None:

@@ -138,6 +138,7 @@ async def line(
     receive: Receive | None = None,
     beside: "Line | None" = None,
     speed: float = SPEED,
+    clock: FastClock | None = None,
     **changes: Any,
 ) -> AsyncIterator[Line]:
     """An adapter whose webhook stands on a real uvicorn, mounted as the server mounts it.
@@ -146,7 +147,8 @@ async def line(
     `beside` is another node's line to the same account. A test in which nothing waits has no
     need of `speed`: then a busy machine has the platform's whole five seconds.
     """
-    clock = FastClock(speed) if beside is None else beside.clock
+    if clock is None:
+        clock = FastClock(speed) if beside is None else beside.clock
     observer, pages = RecordingObserver(), Pages()
     door = socket.create_server(("127.0.0.1", 0))
     url = f"http://127.0.0.1:{door.getsockname()[1]}/in/wechat"

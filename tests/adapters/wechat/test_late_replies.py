@@ -11,8 +11,9 @@ from adapters.wechat.guard import DELIVERIES, Delivery
 from adapters.wechat.passive import Call, Passive
 from bot import Ambiguous, Held, Inbound, Outbound, Sent
 from bot.domain.address import Address
+from tests.adapters.telegram.line import FastClock
 from tests.adapters.wechat.line import line
-from tests.fakes import FakeClock
+from tests.fakes import FakeClock, until
 from tests.peers.wechat import ANN
 from tests.peers.wechat_courier import Signed
 
@@ -95,6 +96,34 @@ async def test_a_server_that_is_behind_looks_whether_the_platform_hung_up_first(
             event = made.peer.text(ANN, "are you there?")
             caller.sendall(_request(made.url, made.peer.courier.signed(event.xml)))
             assert isinstance(await receipt.told, Held)
+
+
+class SlowLoop(FastClock):
+    """A loop that has so much to do that each turn of it takes a while."""
+
+    behind = 0.0
+
+    async def sleep(self, seconds: float) -> None:
+        if not seconds:
+            self.behind += 0.25
+        await super().sleep(seconds)
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self.behind
+
+
+async def test_what_became_late_while_the_server_looked_is_not_put_into_the_call() -> None:
+    receipt = LateReceipt(FakeClock(), 0.0)
+
+    async def receive(inbound: Inbound, open_for: timedelta | None = None, /) -> LateReceipt:
+        return receipt
+
+    async with line(receive=receive, clock=SlowLoop(1.0)) as made:
+        made.peer.courier.patience = 0.5
+        event = made.peer.text(ANN, "are you there?")
+        assert (await made.post(made.peer.courier.signed(event.xml))).status == 0
+        await until(lambda: receipt.told)
+        assert isinstance(receipt.told[0], Held)
 
 
 def _request(url: str, signed: Signed) -> bytes:

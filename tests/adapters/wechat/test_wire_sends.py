@@ -1,6 +1,7 @@
 """Customer-service messages: quotas, windows, tokens, and what an errcode means."""
 
 import asyncio
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -296,7 +297,7 @@ def test_an_errcode_says_what_to_do_next(code: int, kind: type[Exception]) -> No
     ("fault", "kind", "timeout"),
     [
         (page(502), Ambiguous, "10s"),
-        (page(503), Transient, "10s"),
+        (page(503), Ambiguous, "10s"),
         (garbage(effect=True), Ambiguous, "10s"),
         (cut(effect=True), Ambiguous, "10s"),
         (hang(effect=True), Ambiguous, "300ms"),
@@ -311,6 +312,53 @@ async def test_an_answer_that_is_lost_is_ambiguous_and_counts(
         with pytest.raises(kind):
             await made.adapter.send(made.out("did it arrive?"))
         assert made.adapter._windows.left(ANN) == (4 if kind is Ambiguous else 5)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"), [(429, Transient), (302, Permanent), (403, Permanent), (413, Permanent)]
+)
+async def test_a_page_that_has_kept_a_message_to_itself_costs_none_of_the_five(
+    status: int, kind: type[Exception]
+) -> None:
+    async with line() as made:
+        await made.peer.say(ANN, "hello")
+        made.peer.faults.plan(page(status), method=SEND)
+        with pytest.raises(kind):
+            await made.adapter.send(made.out("it did not arrive"))
+        assert made.adapter._windows.left(ANN) == 5
+
+
+@pytest.mark.parametrize("status", [302, 403, 429, 502, 503])
+async def test_what_waits_for_a_token_may_leave_later_whatever_page_came_instead(
+    status: int,
+) -> None:
+    async with line() as made:
+        made.peer.people.did(ANN, "message")
+        made.peer.faults.plan(page(status), method="stable_token")
+        with pytest.raises(Transient):
+            await made.adapter.send(made.out("hello"))
+        await made.adapter.send(made.out("hello"))
+        assert made.peer.texts(ANN) == ["hello"]
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [(302, Permanent), (403, Permanent), (429, Transient), (502, Transient), (503, Transient)],
+)
+async def test_a_page_is_no_file_and_asking_is_never_ambiguous(
+    status: int, kind: type[Exception]
+) -> None:
+    async with line() as made:
+        made.peer.files["m1"] = b"picture"
+        asking: Mapping[str, Callable[[], Awaitable[object]]] = {
+            "media/get": lambda: made.adapter.fetch(Image("m1")),
+            "customservice/getkflist": made.adapter._client.may_send,
+            "message/custom/typing": lambda: made.adapter._client.typing(ANN),
+        }
+        for method, ask in asking.items():
+            made.peer.faults.plan(page(status), method=method)
+            with pytest.raises(kind):
+                await ask()
 
 
 async def test_a_platform_that_is_away_is_transient() -> None:

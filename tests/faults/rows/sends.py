@@ -25,6 +25,10 @@ KINDS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("cut", {"effect": True}),
     ("late", {"seconds": 1.5}),
 )
+ONE_BY_ONE = (*KINDS, ("failure", {"status": 502, "effect": True}))
+"""A service that says that it failed is asked as often as it takes: at random, what it did all the
+same might stand there a third time."""
+
 METHODS = {
     "a": ("sendMessage", "sendMessageDraft"),
     "b": ("sendMessage", "editMessageText"),
@@ -53,7 +57,7 @@ async def send_kinds(bench: Bench) -> None:
         await world.start()
         await world.driver.run(10)
         await world.settle()
-        for number, (name, args) in enumerate(KINDS):
+        for number, (name, args) in enumerate(ONE_BY_ONE):
             for talk in (one for one in world.talks if one.number == 1 + number % 10):
                 for method in METHODS[talk.tenant]:
                     bot = world.bots[talk.tenant]
