@@ -1,20 +1,26 @@
 """`parley inbox` and `parley outbox`: what waits, what was given up and why, and never a word."""
 
-from collections.abc import Awaitable, Callable
+import sqlite3
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from bot.cli.outbox import rows_in, states_asked
 from bot.cli.rows import age, node_lines
 from bot.cli.words import words
-from bot.domain.conversation import TurnState
-from bot.domain.message import Sent
+from bot.domain.address import Address
+from bot.domain.conversation import ConversationId, TurnId, TurnState
+from bot.domain.message import Outbound, Sent
 from bot.domain.operating import NodeHealth
-from bot.domain.records import Unsure
+from bot.domain.records import OutboxRow, OutboxState, Unsure
+from bot.store.memory import MemoryStore
 from tests.contracts.test_store_operators import given_up
 from tests.contracts.worlds import World
+from tests.fakes import EPOCH, FakeClock
 from tests.test_cli import Run, fill, folder, run, serving
 
 __all__ = ["folder", "run"]
@@ -50,6 +56,12 @@ async def repeated(world: World) -> None:
     (row,) = await world.answered(claim, SAID, sending_first=True)
     await world.store.put_back(claim, row, due_at=world.now(), error="ambiguous", repeat=True)
     await world.store.sent(claim, await world.store.take(claim, row), Sent("1"))
+
+
+async def two_dead_letters(world: World) -> None:
+    claim = await world.claimed()
+    for row in await world.answered(claim, SAID, pieces=2):
+        await world.store.bury(claim, await world.store.take(claim, row), error="gone")
 
 
 async def unsure(world: World) -> None:
@@ -170,6 +182,78 @@ def test_an_answer_that_was_sent_twice_is_found_by_who_asks_for_it(run: Run, fol
     shown = run("outbox", "show", line.split()[0])[1]
     assert "sent again: 1" in shown
     assert SAID not in shown
+
+
+@pytest.mark.parametrize("order", ["retry", "drop"])
+def test_what_was_done_before_an_error_is_told(run: Run, folder: Path, order: str) -> None:
+    fill(folder, two_dead_letters)
+    first, second = (line.split()[0] for line in run("outbox", "list")[1].splitlines())
+    with closing(sqlite3.connect(folder / "parley.db")) as db:
+        for change in ("UPDATE", "DELETE"):
+            db.execute(
+                f"CREATE TRIGGER no_{change} BEFORE {change} ON outbox WHEN old.piece = 1"
+                " BEGIN SELECT RAISE(ABORT, 'it is broken'); END"
+            )
+    code, out, err = run("outbox", order, first, second)
+    assert (code, out) == (
+        1,
+        words({"retry": "retried", "drop": "dropped"}[order], id=first) + "\n",
+    )
+    assert err == "parley: the database refused it: it is broken\n"
+
+
+class CountingStore(MemoryStore):
+    """Notes how many rows it was asked for."""
+
+    def __init__(self, *rows: tuple[OutboxState, str]) -> None:
+        super().__init__(FakeClock())
+        self.limits: list[int] = []
+        here = Address("web", "site", "7")
+        self._all = [
+            OutboxRow(
+                ConversationId(1),
+                TurnId(n),
+                0,
+                Outbound(f"{n}/0", here, SAID),
+                state,
+                EPOCH,
+                EPOCH,
+                error=error,
+            )
+            for n, (state, error) in enumerate(rows)
+        ]
+
+    async def outbox_rows(
+        self, states: Sequence[OutboxState], limit: int = 100
+    ) -> Sequence[OutboxRow]:
+        self.limits.append(limit)
+        return [row for row in self._all if row.state in states][:limit]
+
+
+async def test_no_more_rows_are_read_than_a_list_shows() -> None:
+    store = CountingStore(*[(OutboxState.QUEUED, ""), (OutboxState.DEAD, "expired")] * 50)
+    rows = await rows_in(store, states_asked(None), 3)
+    assert [row.turn for row in rows] == [0, 1, 2]
+    assert store.limits == [3]
+
+
+async def test_dead_letters_of_one_reason_are_read_on_until_a_list_is_full() -> None:
+    other = (OutboxState.DEAD, "the chat is closed")
+    store = CountingStore(*[other] * 5, *[(OutboxState.DEAD, "expired")] * 50)
+    rows = await rows_in(store, states_asked(["expired"]), 3)
+    assert [row.turn for row in rows] == [5, 6, 7]
+    assert store.limits == [3, 12]
+    assert await rows_in(store, states_asked(["ambiguous"]), 20) == []
+    assert store.limits == [3, 12, 20, 80]
+
+
+def test_a_list_of_answers_says_where_it_ends_before_its_rows_do(run: Run, folder: Path) -> None:
+    fill(folder, two_dead_letters)
+    assert len(run("outbox", "list", "--limit", "2")[1].splitlines()) == 2
+    for state in ((), ("--state", "dead")):
+        first, more = run("outbox", "list", "--limit", "1", *state)[1].splitlines()
+        assert first.split()[1] == "dead"
+        assert more == "… and more: --limit 2 shows twice as many."
 
 
 def test_status_names_the_calls_of_which_nobody_knows_the_end(run: Run, folder: Path) -> None:

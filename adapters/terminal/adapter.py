@@ -23,6 +23,7 @@ from bot import (
     Sent,
     Transient,
     TurnId,
+    command_of,
 )
 
 PACE = 0.05
@@ -127,7 +128,7 @@ class TerminalAdapter:
         if inbound is None:
             raise Permanent("there is nothing in this message")
         receipt = await self._hand_over(inbound)
-        yield written(Accepted(order.id, receipt.new))
+        yield written(Accepted(order.id, receipt.new, command_of(inbound) or ""))
 
     async def stop(self, args: Args) -> Events:
         """Take a Ctrl-C."""
@@ -179,3 +180,7 @@ class TerminalDraft:
 
     async def abandon(self) -> None:
         self._chats.end(self._chat, self._growth, Ended(self._growth.turn))
+
+    def leave(self) -> None:
+        """The turn goes on without this server, or will be begun again."""
+        self._chats.drop(self._chat, self._growth)

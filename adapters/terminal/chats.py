@@ -31,9 +31,13 @@ class Growth:
 
     def end(self, event: Said | Ended) -> None:
         """Nothing more will come."""
+        self.drop()
+        self._chat.tell(event)
+
+    def drop(self) -> None:
+        """What has grown is shown to nobody any more."""
         if self._chat.growth is self:
             self._chat.growth = None
-        self._chat.tell(event)
 
 
 class Terminal:
@@ -139,6 +143,11 @@ class Chats:
     def end(self, name: str, growth: Growth, event: Said | Ended) -> None:
         """It is finished, or given up."""
         growth.end(event)
+        self._tidy(name)
+
+    def drop(self, name: str, growth: Growth) -> None:
+        """It grows on elsewhere, or nowhere."""
+        growth.drop()
         self._tidy(name)
 
     @contextmanager

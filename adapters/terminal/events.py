@@ -91,10 +91,11 @@ class Ended(msgspec.Struct, frozen=True, tag_field="event", tag="ended"):
 
 
 class Accepted(msgspec.Struct, frozen=True, tag_field="event", tag="accepted"):
-    """A message that is stored; `new` is false for a repeat."""
+    """A message that is stored; `new` is false for a repeat, `command` what it asks of Parley."""
 
     id: str
     new: bool
+    command: str = ""
 
 
 class Line(msgspec.Struct, frozen=True, tag_field="event", tag="line"):

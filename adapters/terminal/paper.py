@@ -6,6 +6,7 @@ import sys
 import threading
 from collections.abc import AsyncGenerator, Sequence
 from concurrent.futures import CancelledError
+from pathlib import Path
 
 from adapters.terminal.events import Doing, Line
 from adapters.terminal.render import clean
@@ -17,7 +18,8 @@ CHUNK = 65536
 class Paper:
     """Standard input and output that nobody looks at; what nobody said goes to stderr."""
 
-    def __init__(self) -> None:
+    def __init__(self, recall: Path | None = None) -> None:
+        self._recall = recall
         # A few lines ahead: a file of a million lines waits where it is.
         self._lines: asyncio.Queue[str | None] = asyncio.Queue(maxsize=16)
 
@@ -72,4 +74,6 @@ class Paper:
         sys.stderr.flush()
 
     def forget(self) -> None:
-        """Nothing was kept."""
+        """Nothing is kept here, but a screen may have kept what the same person typed there."""
+        if self._recall is not None:
+            self._recall.unlink(missing_ok=True)

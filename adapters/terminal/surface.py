@@ -47,4 +47,4 @@ def open_surface(words: Words, recall: Path | None) -> Surface:
         return Screen(words, recall)
     from adapters.terminal.paper import Paper  # noqa: PLC0415  # as its twin
 
-    return Paper()
+    return Paper(recall)

@@ -15,6 +15,7 @@ from uuid import uuid4
 import msgspec
 
 from adapters.terminal.events import (
+    Accepted,
     Activities,
     Attach,
     Attached,
@@ -31,13 +32,15 @@ from adapters.terminal.events import (
 )
 from adapters.terminal.leaving import Left
 from adapters.terminal.surface import Surface, open_surface
-from adapters.terminal.words import FORGET, QUIT, Words
-from bot import ParleyError, Permanent, Transient
+from adapters.terminal.words import QUIT, Words
+from bot import Command, ParleyError, Permanent, Transient
 
 Call = Callable[[str, Mapping[str, object]], AsyncGenerator[Mapping[str, object], None]]
 
 EARLIER = 20
 """Rows of the conversation that are read at the beginning; the newest are shown."""
+MOST = 1000
+"""Rows among which an answer that was missed is looked for."""
 INTERRUPTED = 130
 """What a shell expects of a program that Ctrl-C has ended."""
 
@@ -150,17 +153,22 @@ class Talk:
         self._news.clear()
         self._asking = True
         try:
-            await self._order("chat.say", Say(self._chat, id, text, self._words.locale))
-            await self._answered(id)
+            command = await self._say(Say(self._chat, id, text, self._words.locale))
+            if command == Command.FORGET:
+                self._surface.forget()  # at once: the order will be obeyed, whoever still waits
+            await self._answered(id, has_line=not command)
         except Permanent as error:
             self._refused = True
             self._surface.notice(str(error))
         finally:
             self._asking = self._stopping = False
-        if text in FORGET:
-            self._surface.forget()
 
-    async def _answered(self, id: str) -> None:
+    async def _say(self, said: Say) -> str:
+        """Hand a message over; the command that it is, as the engine reads it, or ""."""
+        told = await self._order("chat.say", said)
+        return next((event.command for event in told if isinstance(event, Accepted)), "")
+
+    async def _answered(self, id: str, *, has_line: bool) -> None:
         """Wait until the message no longer waits and its answer was to be seen."""
         settled = False
         while True:
@@ -169,7 +177,7 @@ class Talk:
             if any(line.waiting and line.id == id for line in lines):
                 continue
             if heard or settled:
-                self._catch_up(id, lines)
+                self._catch_up(id, await self._back_to(id, lines) if has_line else lines)
                 return
             # The answer is written down before it is shown: it may be on its way.
             settled = True
@@ -185,6 +193,14 @@ class Talk:
                 return True
             if not self._growing.stirred:
                 return False
+
+    async def _back_to(self, id: str, lines: Sequence[Line]) -> Sequence[Line]:
+        """The history as far back as this message: the rows of its tools may lie in between."""
+        limit = EARLIER
+        while limit < MOST and not any(line.id == id for line in lines):
+            limit = min(4 * limit, MOST)
+            lines = await self._history(limit)
+        return lines
 
     def _catch_up(self, id: str, lines: Sequence[Line]) -> None:
         """Show what was answered while nobody could tell us: on another node, or in between."""

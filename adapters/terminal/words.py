@@ -31,7 +31,6 @@ _CATALOGUE: Mapping[str, tuple[str, str]] = {
 }
 
 QUIT = frozenset({"/quit", "/exit", "退出"})
-FORGET = frozenset({"/forget", "忘记我"})
 COMMANDS = ("/new", "/stop", "/help", "/usage", "/forget", "/quit")
 
 

@@ -39,13 +39,18 @@ def order_each(
         raise typer.Exit
     from bot.cli.reach import done, orders_to
 
-    async def order() -> list[bool]:
-        async with orders_to(loaded) as call:
-            return [await done(call, command, args) for args in rows.values()]
+    found: dict[str, bool] = {}
 
-    found = asyncio.run(order())
-    tell(words(sentences[not there], id=id) for id, there in zip(rows, found, strict=True))
-    raise typer.Exit(int(not all(found)))
+    async def order() -> None:
+        async with orders_to(loaded) as call:
+            for id, args in rows.items():
+                found[id] = await done(call, command, args)
+
+    try:
+        asyncio.run(order())
+    finally:  # an error at one row undoes nothing of those before it
+        tell(words(sentences[not there], id=id) for id, there in found.items())
+    raise typer.Exit(int(not all(found.values())))
 
 
 def tell_rows(lines: Iterable[str], limit: int, *, empty: str) -> None:

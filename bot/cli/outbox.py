@@ -28,6 +28,7 @@ from bot.errors import Permanent
 if TYPE_CHECKING:
     from bot.configload import Loaded
     from bot.domain.records import OutboxRow
+    from bot.ports import Upkeep
 
 outbox = typer.Typer(help=words("about_outbox"), no_args_is_help=True, rich_markup_mode=None)
 
@@ -79,24 +80,45 @@ def _unsent(
     loaded: "Loaded", states: Sequence[str] | None = None, limit: int = EVERY
 ) -> "Sequence[OutboxRow]":
     from bot.app import open_store
-    from bot.cli.rows import REASONS, REPEATED, outbox_state
-    from bot.domain.records import OutboxState
 
-    unsent = [state.value for state in OutboxState if state is not OutboxState.SENT]
-    known = [*unsent, *REASONS, REPEATED]
-    asked = read_states(states, known) if states else [*unsent, *REASONS]
-    # An expired answer is a dead letter; "dead" names all of these.
-    wanted = {"dead" if state in REASONS else state for state in asked} - {REPEATED}
-    most = EVERY if set(asked) & set(REASONS) else limit
+    asked = states_asked(states)
 
     async def look() -> "Sequence[OutboxRow]":
         async with open_store(loaded, read=True) as store:
-            again = await store.outbox_repeated(limit) if REPEATED in asked else []
-            rows = await store.outbox_rows([OutboxState(state) for state in wanted], most)
-            return [*rows, *again]
+            return await rows_in(store, asked, limit)
 
-    rows = asyncio.run(look())
-    return [row for row in rows if {row.state.value, outbox_state(row)} & set(asked)]
+    return asyncio.run(look())
+
+
+def states_asked(states: Sequence[str] | None) -> Sequence[str]:
+    """The states that an operator names, or all that are not sent.
+
+    Raises:
+        Permanent: there is no such state.
+    """
+    from bot.cli.rows import REASONS, REPEATED
+    from bot.domain.records import OutboxState
+
+    unsent = [state.value for state in OutboxState if state is not OutboxState.SENT]
+    return read_states(states, [*unsent, *REASONS, REPEATED]) if states else unsent
+
+
+async def rows_in(store: "Upkeep", asked: Sequence[str], limit: int) -> "Sequence[OutboxRow]":
+    """The oldest rows in these states, which are an operator's; no more are read than it takes."""
+    from bot.cli.rows import REASONS, REPEATED, outbox_state
+    from bot.domain.records import OutboxState
+
+    again = await store.outbox_repeated(limit) if REPEATED in asked else []
+    # An expired answer is a dead letter; "dead" names all of these.
+    wanted = {"dead" if state in REASONS else state for state in asked} - {REPEATED}
+    states = [OutboxState(state) for state in wanted]
+    most = limit
+    while True:
+        read = await store.outbox_rows(states, most)
+        rows = [row for row in read if {row.state.value, outbox_state(row)} & set(asked)]
+        if len(rows) >= limit or len(read) < most or most >= EVERY:
+            return [*rows[:limit], *again]
+        most = min(4 * most, EVERY)  # the store does not know why a dead letter is one
 
 
 def _read_id(id: str) -> dict[str, object]:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
+from types import UnionType
 
 from adapters.terminal import Settings, build
 from adapters.terminal.adapter import TerminalAdapter
@@ -124,7 +125,7 @@ class Watcher:
     def __init__(self, events: Events) -> None:
         self._events = events
 
-    async def next(self, kind: type[Event]) -> Event:
+    async def next(self, kind: type[Event] | UnionType) -> Event:
         """The next event of a kind; others are passed over."""
         async for raw in self._events:
             event = read(raw)

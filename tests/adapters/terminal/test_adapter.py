@@ -8,8 +8,8 @@ import pytest
 from adapters.terminal.adapter import TerminalAdapter
 from adapters.terminal.chats import QUEUE, Chats
 from adapters.terminal.events import Accepted, Activities, Attached, Doing, Draft, Ended, Line, Said
-from bot import Address, Drafts, Listens, Permanent, TurnId
-from bot.ports import Adapter, TakesOrders
+from bot import Address, Drafts, Listens, Outbound, Permanent, TurnId
+from bot.ports import Adapter, Leaves, TakesOrders
 from tests.adapters.terminal.room import Room
 from tests.engine.house import Gate, ScriptedModel
 from tests.fakes import until
@@ -123,6 +123,30 @@ async def test_a_draft_that_is_abandoned_is_told() -> None:
         draft = await room.adapter.draft(HERE, turn=TurnId(7), reply_to=None, resume=None)
         await draft.abandon()
         assert await watcher.next(Ended) == Ended("7")
+
+
+async def test_a_draft_whose_turn_goes_on_elsewhere_is_not_shown_to_who_comes_later() -> None:
+    room = Room(ScriptedModel())
+    draft: object = await room.adapter.draft(
+        HERE, turn=TurnId(7), reply_to=None, resume=None, opening="half of"
+    )
+    assert isinstance(draft, Leaves)
+    draft.leave()
+    async with room.attached() as watcher:
+        await watcher.next(Attached)
+        await room.adapter.send(Outbound("7/0", HERE, "whole"))
+        assert await watcher.next(Draft | Said) == Said("7", "whole")
+
+
+async def test_a_draft_that_is_left_late_does_not_touch_the_next_one() -> None:
+    chats = Chats()
+    old = chats.grow("ann", "7")
+    new = chats.grow("ann", "8")
+    chats.drop("ann", old)
+    new.show("whole", ())
+    with chats.looking("ann") as terminal:
+        async with aclosing(terminal.events()) as events:
+            assert await anext(events) == Draft("8", "whole")
 
 
 async def test_a_text_that_is_replaced_is_told_whole() -> None:

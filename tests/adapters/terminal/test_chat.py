@@ -178,6 +178,17 @@ async def test_a_chat_outlives_its_server(folder: Path) -> None:
             await terminal.shows("You said: still here?")
 
 
+async def test_what_is_forgotten_through_a_pipe_is_not_recalled_either(folder: Path) -> None:
+    async with server(folder):
+        async with chat(folder) as terminal:
+            await terminal.shows(PROMPT)
+            terminal.type("a secret word" + ENTER)
+            await terminal.shows("You said: a secret word")
+        assert [path for path in files(folder) if ".recall-" in path.name]
+        assert "is deleted" in await piped(folder, "/Forget me\n")
+        assert not [path for path in files(folder) if ".recall-" in path.name]
+
+
 async def test_what_is_forgotten_is_not_recalled(folder: Path) -> None:
     async with server(folder), chat(folder) as terminal:
         await terminal.shows(PROMPT)

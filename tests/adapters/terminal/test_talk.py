@@ -117,6 +117,21 @@ async def test_commands_are_answered_and_forgetting_empties_the_recall() -> None
     assert again.earlier == []
 
 
+@pytest.mark.parametrize("order", ["/Forget", "/forget please", "忘记我"])
+async def test_whatever_the_engine_takes_for_forgetting_empties_the_recall(order: str) -> None:
+    async with Room(ScriptedModel()).open() as room:
+        surface = ListSurface("hello", order)
+        await room.talk(surface).run()
+    assert surface.forgotten == 1
+
+
+async def test_a_message_that_only_looks_like_forgetting_leaves_the_recall() -> None:
+    async with Room(ScriptedModel()).open() as room:
+        surface = ListSurface("/forgetful", "forget", "忘记我吧")
+        await room.talk(surface).run()
+    assert surface.forgotten == 0
+
+
 async def test_what_was_said_before_is_there_again() -> None:
     async with Room(ScriptedModel()).open() as room:
         await room.talk(ListSurface("hello")).run()
