@@ -39,7 +39,7 @@ MUTANTS = (
     ),
     mutant(
         "doubtful-unmarked",
-        "a service that is out of order, and may have taken it, gets the answer again without a mark",
+        "what a service out of order may have taken is sent again without a mark",
         ("bot/engine/unsent.py", "held=held, repeat=not held)", "held=held)"),
         tests=LANE,
     ),
