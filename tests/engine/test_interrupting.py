@@ -31,7 +31,9 @@ def long_text(house: House) -> Inbound:
 
 
 @pytest.mark.parametrize(
-    ("second", "told"), [(picture, "I cannot read"), (long_text, "too long for me")]
+    ("second", "told"),
+    [(picture, "I cannot read"), (long_text, "too long for me")],
+    ids=["unreadable", "too_long"],
 )
 async def test_what_gets_no_turn_of_its_own_does_not_cut_the_one_before_it(
     second: Callable[[House], Inbound], told: str

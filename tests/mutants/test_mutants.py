@@ -8,13 +8,11 @@ from pathlib import Path
 import pytest
 
 from tests.architecture.source import ROOT
-from tests.mutants import fences, keys, leases, replays, sends, waits
-from tests.mutants.listed import ALL
+from tests.mutants.listed import ALL, ROOMS
 from tests.mutants.mutant import Edit, RottenError
 from tests.mutants.page import BEGIN, END, PAGE, read, write
 from tests.mutants.trial import Verdict
 
-ROOMS = (fences, keys, waits, replays, leases, sends)
 STORES = {"", "memory", "sqlite", "postgres"}
 
 
