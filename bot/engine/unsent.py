@@ -13,6 +13,9 @@ from bot.errors import Doubtful, Transient
 FIRST_RETRY = 1.0
 LONGEST_RETRY = 300.0
 
+IN_DOUBT = "ambiguous"
+"""Why a piece waits that nobody knows the end of."""
+
 LONGEST_OBEYED = 86_400.0
 """Seconds; a platform that asks for more is asked again then: what waits behind waits for it."""
 
@@ -51,6 +54,7 @@ class Unsent:
             row,
             state=OutboxState.QUEUED,
             due_at=due_at,
+            error=str(error),
             attempts=row.attempts + 1,
             repeats=row.repeats + int(repeat),
         )
@@ -75,13 +79,19 @@ class Unsent:
         now = self._shared.clock.now()
         expires_at = row.outbound.expires_at
         is_late = expires_at is not None and expires_at <= now
-        repeats = self._shared.ambiguous is AmbiguousPolicy.REPEAT and row.repeats == 0
+        repeats = self._shared.ambiguous is AmbiguousPolicy.REPEAT and _may_be_repeated(row)
         if not repeats or is_late:
             await self.bury(row, "ambiguous")
             return None
         self.report(row, "repeated", reason)
-        await self._put_back(row, now, "ambiguous", repeat=True)
-        return replace(row, state=OutboxState.QUEUED, due_at=now, repeats=row.repeats + 1)
+        await self._put_back(row, now, IN_DOUBT, repeat=True)
+        return replace(
+            row,
+            state=OutboxState.QUEUED,
+            due_at=now,
+            error=IN_DOUBT,
+            repeats=row.repeats + 1,
+        )
 
     async def doubtful(self, row: OutboxRow, error: Doubtful, *, held: bool) -> OutboxRow | None:
         """The service is out of order and may have taken it: later and marked, by policy.
@@ -139,3 +149,8 @@ class Unsent:
 
     async def _write(self, write: Callable[[], Awaitable[None]]) -> None:
         await persist(write, clock=self._shared.clock, observer=self._shared.observer)
+
+
+def _may_be_repeated(row: OutboxRow) -> bool:
+    """Once for each send in doubt: one that the service refused in between was another."""
+    return row.repeats == 0 or row.error != IN_DOUBT

@@ -226,6 +226,19 @@ async def test_a_service_that_is_out_of_order_gets_the_answer_later_with_a_mark(
         assert await house.store.outbox_rows([OutboxState.DEAD]) == []
 
 
+async def test_what_a_service_out_of_order_refused_is_in_doubt_once_more_and_not_given_up() -> None:
+    platform = ListPlatform()
+    platform.faults = [Doubtful("HTTP 502"), Ambiguous("lost")]
+    async with House(ScriptedModel(says("hello")), platform=platform).open() as house:
+        await house.say("hi")
+        async with asyncio.timeout(5):
+            while not platform.sent:
+                for _ in range(20):
+                    await asyncio.sleep(0)
+                house.clock.advance(1.0)
+        assert [p.text for p in platform.sent] == ["(sent again) hello"]
+
+
 @pytest.mark.parametrize("fault", [Ambiguous("lost"), Doubtful("HTTP 502")])
 async def test_with_the_policy_report_an_ambiguous_send_is_not_repeated(
     fault: Ambiguous | Doubtful,

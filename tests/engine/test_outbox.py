@@ -172,7 +172,8 @@ async def test_what_was_not_sent_for_want_of_the_lease_leaves_unmarked_under_the
 
 
 async def test_a_piece_that_was_repeated_once_is_not_repeated_again() -> None:
-    counter = Counter(piece(0, state=OutboxState.SENDING, repeats=1))
+    row = replace(piece(0, state=OutboxState.SENDING, repeats=1), error="ambiguous")
+    counter = Counter(row)
     await counter.delivery.drain()
     assert counter.platform.texts == []
     assert counter.written.log == [("bury ambiguous", 0)]

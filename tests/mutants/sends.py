@@ -64,8 +64,8 @@ MUTANTS = (
         "that a piece was repeated is not written down",
         (
             "bot/engine/unsent.py",
-            'await self._put_back(row, now, "ambiguous", repeat=True)',
-            'await self._put_back(row, now, "ambiguous")',
+            'await self._put_back(row, now, IN_DOUBT, repeat=True)',
+            'await self._put_back(row, now, IN_DOUBT)',
         ),
         tests="tests/engine/test_resuming.py",
     ),
@@ -107,8 +107,8 @@ MUTANTS = (
         "with the policy `report` a doubtful piece is repeated all the same",
         (
             "bot/engine/unsent.py",
-            "repeats = self._shared.ambiguous is AmbiguousPolicy.REPEAT and row.repeats == 0",
-            "repeats = row.repeats == 0",
+            "self._shared.ambiguous is AmbiguousPolicy.REPEAT and _may_be_repeated(row)",
+            "_may_be_repeated(row)",
         ),
         tests=LANE,
     ),
