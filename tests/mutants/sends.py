@@ -64,8 +64,8 @@ MUTANTS = (
         "that a piece was repeated is not written down",
         (
             "bot/engine/unsent.py",
-            'await self._put_back(row, now, IN_DOUBT, repeat=True)',
-            'await self._put_back(row, now, IN_DOUBT)',
+            "await self._put_back(row, now, IN_DOUBT, repeat=True)",
+            "await self._put_back(row, now, IN_DOUBT)",
         ),
         tests="tests/engine/test_resuming.py",
     ),
