@@ -64,6 +64,11 @@ class Watch:
         """An answer, or a sentence in its conversation that came after it."""
         return mark in self.answered or self.sentences.get(mark.talk, 0) > sent.at
 
+    def unanswered(self, sent: Mapping[Mark, Written]) -> set[Mark]:
+        """What of this has no answer of its own; a sentence may have been for an earlier one."""
+        self.look()
+        return sent.keys() - self.answered
+
     def lacking(self, sent: Mapping[Mark, Written]) -> dict[Mark, Written]:
         """What of this has no outcome yet."""
         self.look()

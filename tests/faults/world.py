@@ -86,10 +86,16 @@ class World:
     async def _outcomes(self, limit: float) -> bool:
         if not self.driver.platform.holds:
             return await self.watch.settled(self.owed, limit)
+        sure = False
         for _ in range(ASKS):
-            if await self.watch.settled(self.owed, limit / ASKS):
+            settled = await self.watch.settled(self.owed, limit / ASKS)
+            if settled and sure:
                 return True
-            for talk in {mark.talk for mark in self.watch.lacking(self.owed)}:
+            owed = self.owed
+            waiting = self.watch.unanswered(owed) if settled else self.watch.lacking(owed).keys()
+            # An answer to what is written now comes behind everything that was held back.
+            sure = settled
+            for talk in {mark.talk for mark in waiting}:
                 self.driver.begin(talk)
             await self.driver.arrived(limit)
         return await self.watch.settled(self.owed, limit / ASKS)
