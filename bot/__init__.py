@@ -69,6 +69,7 @@ from bot.ports import (
     Serves,
     TakesOrders,
 )
+from bot.recent import Recent
 from bot.units import DatabaseUrl, Secret, Size, Span, Url
 from bot.webhook import Rejected, body_of, give_bare
 
@@ -122,6 +123,7 @@ __all__ = [
     "Reasoning",
     "Receipt",
     "Receive",
+    "Recent",
     "Refused",
     "Rejected",
     "Role",

@@ -8,11 +8,21 @@ from typing import Any
 from adapters.slack.client import Client, Identity
 from adapters.slack.normalise import normalise
 from adapters.slack.reading import Confirm, Here, Read, is_private
-from adapters.slack.recent import Recent
 from adapters.slack.threads import Threads
 from adapters.slack.watch import Watch
 from adapters.slack.words import Me
-from bot import Address, Ambiguous, Clock, Inbound, Kind, Observer, Permanent, Receive, Transient
+from bot import (
+    Address,
+    Ambiguous,
+    Clock,
+    Inbound,
+    Kind,
+    Observer,
+    Permanent,
+    Receive,
+    Recent,
+    Transient,
+)
 
 ERRANDS = 100
 """Presses that may be confirmed at a time; nobody misses a hundred and first."""

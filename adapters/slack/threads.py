@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from adapters.slack.recent import Recent
-from bot import Address, Entry
+from bot import Address, Entry, Recent
 
 
 class Pages(Protocol):

@@ -4,8 +4,7 @@ import asyncio
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from adapters.slack.recent import Recent
-from bot import Said
+from bot import Recent, Said
 
 ENOUGH = 10
 """So many mentions of which only one of two events came are no accident."""

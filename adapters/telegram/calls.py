@@ -9,8 +9,7 @@ from telegram.error import TelegramError
 from adapters.telegram.failures import CallFailed, Declined, Moved, translate
 from adapters.telegram.limits import Pace
 from adapters.telegram.marks import Rendered
-from adapters.telegram.recent import Recent
-from bot import Ambiguous, Transient
+from bot import Ambiguous, Recent, Transient
 
 T = TypeVar("T")
 

@@ -6,8 +6,7 @@ from collections.abc import Coroutine
 from adapters.telegram.client import Client
 from adapters.telegram.mentions import Me
 from adapters.telegram.normalise import Read, normalise
-from adapters.telegram.recent import Recent
-from bot import Ambiguous, Inbound, Kind, Observer, Permanent, Receive, Transient
+from bot import Ambiguous, Inbound, Kind, Observer, Permanent, Receive, Recent, Transient
 
 _ERRANDS = 100
 """Presses that may be confirmed at a time; the service forgets them soon anyway."""

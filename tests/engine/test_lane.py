@@ -211,12 +211,18 @@ async def test_an_ambiguous_send_is_repeated_once_with_a_mark() -> None:
         assert [row.outbound.text for row in dead] == ["hello"]
 
 
-async def test_a_service_that_is_out_of_order_gets_the_answer_later_with_a_mark() -> None:
+@pytest.mark.parametrize(
+    "faults",
+    [[Doubtful("HTTP 502")] * 5, [Doubtful("HTTP 502"), Ambiguous("lost")]],
+    ids=["all_the_time", "then_in_doubt"],
+)
+async def test_a_service_that_is_out_of_order_gets_the_answer_later_with_a_mark(
+    faults: list[BaseException],
+) -> None:
     platform = ListPlatform()
-    platform.faults = [Doubtful("HTTP 502") for _ in range(5)]
+    platform.faults = list(faults)
     async with House(ScriptedModel(says("hello")), platform=platform).open() as house:
         await house.say("hi")
-
         async with asyncio.timeout(5):
             while not platform.sent:
                 for _ in range(20):
@@ -224,19 +230,6 @@ async def test_a_service_that_is_out_of_order_gets_the_answer_later_with_a_mark(
                 house.clock.advance(1.0)
         assert [p.text for p in platform.sent] == ["(sent again) hello"]
         assert await house.store.outbox_rows([OutboxState.DEAD]) == []
-
-
-async def test_what_a_service_out_of_order_refused_is_in_doubt_once_more_and_not_given_up() -> None:
-    platform = ListPlatform()
-    platform.faults = [Doubtful("HTTP 502"), Ambiguous("lost")]
-    async with House(ScriptedModel(says("hello")), platform=platform).open() as house:
-        await house.say("hi")
-        async with asyncio.timeout(5):
-            while not platform.sent:
-                for _ in range(20):
-                    await asyncio.sleep(0)
-                house.clock.advance(1.0)
-        assert [p.text for p in platform.sent] == ["(sent again) hello"]
 
 
 @pytest.mark.parametrize("fault", [Ambiguous("lost"), Doubtful("HTTP 502")])
