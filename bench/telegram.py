@@ -112,15 +112,15 @@ async def screens(folder: Path) -> AsyncGenerator[Screens, None]:
 HEADERS = {"X_Telegram_Bot_Api_Secret_Token": SECRET}
 
 
-def update(chat: int, number: int) -> bytes:
-    """A message as Telegram would send it."""
+def update(chat: int, number: int, text: str = "") -> bytes:
+    """A message as Telegram would send it; the question of its number where no `text` is given."""
     person = {"id": chat, "first_name": "Ann", "username": f"ann_{chat}"}
     message = {
         "message_id": number,
         "from": {**person, "is_bot": False, "language_code": "en"},
         "chat": {**person, "type": "private"},
         "date": int(time.time()),
-        "text": question(number),
+        "text": text or question(number),
     }
     return msgspec.json.encode({"update_id": next(_updates), "message": message})
 

@@ -1,5 +1,6 @@
 """The names that adapters and plugins are written against."""
 
+from bot.asgi import from_loopback
 from bot.backoff import Backoff
 from bot.config import AdapterSettings, PluginSettings, Section
 from bot.domain.address import Address, Sender
@@ -155,6 +156,7 @@ __all__ = [
     "Usage",
     "body_of",
     "command_of",
+    "from_loopback",
     "give_bare",
     "tool",
 ]

@@ -74,7 +74,7 @@ class ServerSettings(Section):
         default=None, description="How platforms reach this server; webhooks need it."
     )
     token: Secret | None = Field(
-        default=None, description="Opens /metrics and /status to callers outside loopback."
+        default=None, description="Must be sent for /metrics and /status; null: this machine only."
     )
     secret: Secret | None = Field(
         default=None, description="Signs the cookies of web visitors; made and kept when absent."

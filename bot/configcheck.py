@@ -33,6 +33,11 @@ _SECRET_WORDS = {
 }
 # Greedy up to the last @: a password may hold one itself.
 _CREDENTIALS = re.compile(r"(://[^:/@\s]*):\S*@")
+# PostgreSQL's clients take the password behind the question mark as well. It is hidden first: an @
+# in it would pass for the one before the host.
+_ASKED = re.compile(
+    r"([?&][\w.-]*(?:password|passwd|token|secret|api[_-]?key)=)[^&\s]+", re.IGNORECASE
+)
 _SENTENCES = {
     "int_parsing": "write a whole number",
     "int_type": "write a whole number",
@@ -145,8 +150,8 @@ def show(value: Any, *, secret: bool) -> str:
 
 
 def mask(text: str) -> str:
-    """Hide the password of every address in a text."""
-    return _CREDENTIALS.sub(rf"\1:{MASK}@", text)
+    """Hide the passwords of every address in a text, wherever it holds them."""
+    return _CREDENTIALS.sub(rf"\1:{MASK}@", _ASKED.sub(rf"\1{MASK}", text))
 
 
 def is_secret(key: str) -> bool:

@@ -15,6 +15,15 @@ ENTRIES = ("models", "audiences", "operators", "adapters", "plugins")
 # The first names the file itself, the others belong to tests.
 _NOT_SETTINGS = ("PARLEY_CONFIG", "PARLEY_REQUIRE", "PARLEY_SHARED")
 _FAULTS = "PARLEY_FAULT"
+# What Kubernetes sets in every pod for a Service `parley` or `parley-db`. No two underscores stand
+# together in it, so it is none of ours; but PARLEY_PORT alone may be meant for PARLEY_SERVER__PORT.
+_SERVICE = f"{PREFIX}(?:[A-Z0-9]+_)*?"
+_SERVICE_LINK = re.compile(
+    rf"{_SERVICE}(?:SERVICE_HOST|SERVICE_PORT(?:_[A-Z0-9]+)*"
+    r"|PORT_[0-9]+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)"
+)
+_SERVICE_PORT = re.compile(rf"{_SERVICE}PORT")
+_SERVICE_ADDRESSES = ("tcp://", "udp://", "sctp://")
 
 Groups = Mapping[str, type[Section] | None]
 """The class of every group by its dotted place; None where its module could not be imported."""
@@ -57,9 +66,18 @@ def _claim(setters: dict[str, str], place: str, name: str) -> None:
 
 
 def _ours(environ: Mapping[str, str]) -> Iterable[str]:
-    for name in environ:
-        if name.startswith(PREFIX) and name not in _NOT_SETTINGS and not name.startswith(_FAULTS):
+    for name, value in environ.items():
+        if not name.startswith(PREFIX) or name in _NOT_SETTINGS or name.startswith(_FAULTS):
+            continue
+        if not _is_service_link(name, value):
             yield name
+
+
+def _is_service_link(name: str, value: str) -> bool:
+    """Whether Kubernetes tells a pod with it where a Service is that is called as we are."""
+    if _SERVICE_LINK.fullmatch(name):
+        return True
+    return _SERVICE_PORT.fullmatch(name) is not None and value.startswith(_SERVICE_ADDRESSES)
 
 
 def _find(name: str, groups: Groups) -> _Target | None:

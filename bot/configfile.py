@@ -42,14 +42,19 @@ def join(place: str, key: str | int) -> str:
     return f"{place}.{key}" if place else str(key)
 
 
+def named(option: Path | None, environ: Mapping[str, str]) -> Path | None:
+    """The file that somebody names: by `--config`, else by `$PARLEY_CONFIG`."""
+    variable = environ.get("PARLEY_CONFIG")
+    return option or (Path(variable) if variable else None)
+
+
 def locate(option: Path | None, environ: Mapping[str, str], folder: Path) -> Path | None:
     """The file to read: `--config`, else `$PARLEY_CONFIG`, else `config.yaml` here, else none.
 
     Raises:
         ConfigError: a file was named that is not there.
     """
-    named = environ.get("PARLEY_CONFIG")
-    path = option or (Path(named) if named else None)
+    path = named(option, environ)
     if path is None:
         path = folder / "config.yaml"
         return path if path.is_file() else None

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from bot.errors import ParleyError, Permanent, Transient
+from bot.errors import ConfigError, ParleyError, Permanent, Transient
 from bot.ports import Observer, Order
 
 T = TypeVar("T")
@@ -205,9 +205,17 @@ async def reach(path: Path) -> Control | None:
 
 
 def read_note(path: Path) -> Note | None:
-    """What a server has left beside its database; None when there is nothing to be read."""
+    """What a server has left beside its database; None when there is nothing to be read.
+
+    Raises:
+        ConfigError: it is there, or may be, and another user's.
+    """
     try:
         return msgspec.json.decode(path.read_bytes(), type=Note)
+    except PermissionError as error:
+        raise ConfigError(
+            f"{path} cannot be read ({error.strerror}): run this as the user that runs Parley"
+        ) from error
     except (OSError, msgspec.DecodeError):
         return None
 

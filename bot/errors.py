@@ -5,7 +5,8 @@ ParleyError
 │   └── PluginError    stop: the plugin's author mends the function
 ├── Refused            answer with the sentence that it carries
 ├── Transient          try later
-│   └── Doubtful       try later, and say that it may be there twice
+│   ├── Doubtful       try later, and say that it may be there twice
+│   └── PartlyDone     try later what is left of it
 ├── Held               wait for the person
 ├── Ambiguous          nobody knows whether it was sent: decide by policy
 ├── Permanent          give up and say so
@@ -16,6 +17,7 @@ ParleyError
     └── ToolRetry      it should call again with better arguments
 """
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 
@@ -54,6 +56,14 @@ class Transient(ParleyError):
 
 class Doubtful(Transient):
     """The service said itself that it failed (5xx), and may have done it all the same."""
+
+
+class PartlyDone(Transient):
+    """Some of several things could not be done; `counts` says how much was."""
+
+    def __init__(self, message: str, counts: Mapping[str, int]) -> None:
+        super().__init__(message)
+        self.counts = counts
 
 
 class Held(ParleyError):

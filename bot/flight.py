@@ -8,11 +8,11 @@ from bot.errors import Permanent, Transient
 
 LANDING = 3.0
 """Seconds that a later call waits for the one before it, which is still on its way."""
-ENDING = 20.0
+ENDING = 10.0
 """Seconds that the last call, once made, waits for the end of those before it.
 
-As long as a platform's client waits for an answer; with the calls themselves it stays below what
-the engine gives one send."""
+With two calls that take as long as a platform's client waits for an answer (20 s, unless it is
+configured), and twice `LANDING`, it stays below what the engine gives one send (60 s)."""
 
 
 class Flight:

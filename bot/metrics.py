@@ -92,6 +92,7 @@ class Metrics:
                 self.outbox.at(state.value).set(found.get(state.value, 0))
         self.waiting.set(health.waiting)
         self.dead.set(health.dead)
+        self.unsure.set(health.unsure)
         self.database_bytes.set(health.size_bytes)
 
     def _build(self, version: str, node: str) -> None:
@@ -173,6 +174,9 @@ class Metrics:
         self.outbox = self._gauge("outbox", "Pieces of answers, by state.", "state")
         self.waiting = self._gauge("inbox_waiting", "Accepted messages not done yet.").at()
         self.dead = self._gauge("inbox_dead", "Accepted messages that were given up.").at()
+        self.unsure = self._gauge(
+            "unsure_calls", "Tool calls of the last seven days that nobody knows the end of."
+        ).at()
         self.database_bytes = self._gauge("database_bytes", "Size of the database.").at()
 
     def _counter(self, name: str, text: str, *labels: str) -> Family[Counter]:

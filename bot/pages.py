@@ -40,7 +40,7 @@ class Sources:
 
 
 class Pages:
-    """`/metrics` and `/status` are for this machine, and for who has `server.token`."""
+    """`/metrics` and `/status` are for who has `server.token`; without one, for this machine."""
 
     def __init__(
         self,
@@ -106,6 +106,7 @@ class Pages:
             "plugins_not_loaded": [dict(one) for one in self._sources.absent],
             "inbox": {"waiting": store.waiting, "dead": store.dead},
             "outbox": dict(store.outbox),
+            "unsure_calls": store.unsure,
             "database_bytes": store.size_bytes,
             "probes": [
                 {"name": h.name, "ok": h.ok, "detail": h.detail, "checked_at": h.checked_at}
@@ -115,16 +116,20 @@ class Pages:
         return json_answer(200, shown)
 
     def _refusal(self, scope: Scope) -> Answer | None:
-        if from_loopback(scope):
-            return None
         if self._token is None:
-            return sentence_answer(
-                403,
-                "This page is for this machine only; set server.token to open it to others.",
-                "此页面仅限本机访问；要对外开放，请设置 server.token。",
-                scope,
-            )
+            return None if from_loopback(scope) else _for_this_machine_only(scope)
+        # Of this machine's programs too: a proxy here may pass strangers on and name nobody.
         scheme, _, given = (header(scope, b"authorization") or b"").partition(b" ")
         if scheme.lower() == b"bearer" and hmac.compare_digest(given.strip(), self._token):
             return None
-        return json_answer(401, {"error": "server.token"}, (b"www-authenticate", b"Bearer"))
+        error = "send server.token: `Authorization: Bearer …`"
+        return json_answer(401, {"error": error}, (b"www-authenticate", b"Bearer"))
+
+
+def _for_this_machine_only(scope: Scope) -> Answer:
+    return sentence_answer(
+        403,
+        "This page is for this machine only; set server.token to open it to others.",
+        "此页面仅限本机访问；要对外开放，请设置 server.token。",
+        scope,
+    )

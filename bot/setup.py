@@ -22,16 +22,16 @@ _WORDS = {
         ),
         "again": "That is not one of {choices}.",
         "bad_token": "A token has the form 123456789:AA…; copy the whole of it.",
-        "written": "{path} is written. Start with: parley serve",
+        "written": "{path} is written. Start with: {start}",
         "exists": "{path} is already there and stays as it is; name another with --config",
     },
     "zh": {
-        "platform": "大家从哪里来写消息？（{choices}）",
+        "platform": "用户在哪里发消息？（{choices}）",
         "token": "您的 Telegram 机器人令牌（给 @BotFather 发送 /newbot 获得）",
         "model": "由哪个模型回答？填 OpenAI 密钥，或兼容服务的地址（http…），留空则暂不使用模型",
         "again": "请填写其中之一：{choices}。",
         "bad_token": "令牌的形式是 123456789:AA…，请完整复制。",
-        "written": "已写入 {path}。启动：parley serve",
+        "written": "已写入 {path}。启动：{start}",
         "exists": "{path} 已经存在，保持原样；请用 --config 指定另一个文件",
     },
 }
@@ -52,8 +52,15 @@ class Answers:
     model: str = ""
 
 
-def init(path: Path, ask: Ask, say: Callable[[str], None], *, locale: str = "en") -> None:
-    """Ask, and write the file for its owner's eyes only.
+def init(
+    path: Path,
+    ask: Ask,
+    say: Callable[[str], None],
+    *,
+    locale: str = "en",
+    start: str = "parley serve",
+) -> None:
+    """Ask, and write the file for its owner's eyes only; `start` is what starts a server with it.
 
     Raises:
         ConfigError: there is a file already; it is never overwritten.
@@ -70,7 +77,7 @@ def init(path: Path, ask: Ask, say: Callable[[str], None], *, locale: str = "en"
         raise ConfigError(f"{path} cannot be written: {error.strerror}") from error
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(text)
-    say(words["written"].format(path=path))
+    say(words["written"].format(path=path, start=start))
 
 
 def minimal_file(answers: Answers, *, locale: str = "en") -> str:

@@ -159,6 +159,17 @@ def test_a_file_that_is_not_there_is_named(run: Run) -> None:
     assert (code, err) == (2, "parley: --config names other.yaml: there is no such file\n")
 
 
+@pytest.mark.parametrize("command", ["migrate", "outbox list", "inbox list", f"history {ANN}"])
+def test_a_database_that_cannot_be_opened_is_a_sentence(
+    run: Run, folder: Path, command: str
+) -> None:
+    (folder / "parley.db").mkdir()
+    code, _, err = run(*command.split())
+    assert code == 2
+    assert err.startswith("parley: database: ")
+    assert "the user that runs Parley" in err
+
+
 def test_the_version_is_one_line(run: Run) -> None:
     code, out, _ = run("version")
     assert code == 0
@@ -303,7 +314,7 @@ def test_a_dead_letter_can_be_deleted(run: Run, folder: Path) -> None:
     assert "no unsent answer" in err
 
 
-@pytest.mark.parametrize("name", ["7", "1/2", "a/b/c", "1/2/-3"])
+@pytest.mark.parametrize("name", ["7", "1/2", "a/b/c", "1/2/-3", f"1/2/{10**19}"])
 def test_an_id_of_another_form_is_explained(run: Run, name: str) -> None:
     code, _, err = run("outbox", "show", name)
     assert code in {1, 2}

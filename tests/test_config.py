@@ -7,6 +7,7 @@ import pytest
 from pydantic import SecretStr
 
 from bot.config import AzureSettings, OfflineSettings, OpenAISettings, Settings, WindowSettings
+from bot.configcheck import mask
 from bot.configload import effective, load
 from bot.models.presets import PRESETS
 from bot.units import read_duration, read_size, show_duration, show_size
@@ -260,6 +261,31 @@ def test_the_effective_configuration_names_the_source_of_each_value(tmp_path: Pa
     assert rows["adapters.mine.token"] == ("****", "PARLEY_ADAPTERS__MINE__TOKEN")
     assert rows["adapters.mine.retry.attempts"] == ("3", "default")
     assert "hush" not in str(rows)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql://u:hush@p/d", "postgresql://u:****@p/d"),
+        ("postgresql://u:hush@hush@p/d", "postgresql://u:****@p/d"),
+        (
+            "postgresql://p/d?user=u&password=hush&ssl=require",
+            "postgresql://p/d?user=u&password=****&ssl=require",
+        ),
+        ("postgresql://p:5432/d?password=hush@hush", "postgresql://p:5432/d?password=****"),
+        ("postgresql://p/d?sslpassword=hush", "postgresql://p/d?sslpassword=****"),
+        (
+            "postgresql://u:hush@p/d?Password=hush&user=u",
+            "postgresql://u:****@p/d?Password=****&user=u",
+        ),
+        ("https://h/v1?api-version=1&api-key=hush", "https://h/v1?api-version=1&api-key=****"),
+        ("postgresql://u@p/d?sslmode=require", "postgresql://u@p/d?sslmode=require"),
+    ],
+)
+def test_an_address_is_shown_without_its_password_wherever_that_stands(
+    url: str, shown: str
+) -> None:
+    assert mask(url) == shown
 
 
 # ---- without a file, or with little in it --------------------------------------------------

@@ -94,6 +94,48 @@ def test_variables_of_the_tests_and_of_others_are_left_alone(tmp_path: Path) -> 
     assert loaded(tmp_path, "", dict.fromkeys(names, "x")).settings.server.port == 8080
 
 
+SERVICE_LINKS = {
+    "SERVICE_HOST": "10.96.7.1",
+    "SERVICE_PORT": "8080",
+    "SERVICE_PORT_HTTP": "8080",
+    "SERVICE_PORT_METRICS_1": "9090",
+    "PORT": "tcp://10.96.7.1:8080",
+    "PORT_8080_TCP": "tcp://10.96.7.1:8080",
+    "PORT_8080_TCP_PROTO": "tcp",
+    "PORT_8080_TCP_PORT": "8080",
+    "PORT_8080_TCP_ADDR": "10.96.7.1",
+    "PORT_53_UDP": "udp://10.96.7.1:53",
+    "PORT_53_UDP_ADDR": "10.96.7.1",
+}
+
+
+@pytest.mark.parametrize("service", ["", "DB_", "SERVER_PORT_", "POSTGRES_HA_2_"])
+def test_what_kubernetes_says_of_its_services_is_passed_over(tmp_path: Path, service: str) -> None:
+    environ = {f"PARLEY_{service}{name}": value for name, value in SERVICE_LINKS.items()}
+    assert loaded(tmp_path, "", environ).settings.server.port == 8080
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PARLEY_PORT", "8080"),
+        ("PARLEY_SERVER_PORT", "8080"),
+        ("PARLEY_PORT", "postgresql://h"),
+        ("PARLEY_PORT_FILE", "tcp://h:1"),
+        ("PARLEY_PORT_HTTP_TCP", "tcp://h:1"),
+        ("PARLEY_SERVER__SERVICE_HOST", "10.96.7.1"),
+        ("PARLEY_SERVER__SERVICE_PORT", "8080"),
+        ("PARLEY_SERVICE_HOSTS", "10.96.7.1"),
+        ("PARLEY_service_host", "10.96.7.1"),
+    ],
+)
+def test_what_only_looks_like_a_service_is_refused_as_before(
+    tmp_path: Path, name: str, value: str
+) -> None:
+    (problem,) = problems(tmp_path, "", {name: value})
+    assert problem.startswith(f"{name}: there is no such setting")
+
+
 @pytest.mark.parametrize(
     ("name", "says"),
     [

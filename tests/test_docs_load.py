@@ -56,7 +56,7 @@ def test_what_the_issue_asks_for_has_its_row() -> None:
     assert names >= {f"takeover postgres-3 {how}" for how in away}
     events = ("killed", "frozen", "told to stop")
     assert names >= {f"takeover postgres-2 listener {event}" for event in events}
-    assert names >= {"restart sqlite", "idle postgres-1 pooler"}
+    assert names >= {"restart sqlite", "idle postgres-1 pooler", "stop postgres-2"}
     assert (len(HOUSES), FLIGHT[Database.SQLITE]) == (3, 500)
 
 

@@ -94,7 +94,14 @@ async def test_a_refusal_is_its_own_and_a_bank_that_is_down_says_nothing(
 
 
 @pytest.mark.parametrize(
-    "name", ["tool.unknown", "message.poison", "parley_poison_total", "parley_tool_calls_total"]
+    "name",
+    [
+        "tool.unknown",
+        "message.poison",
+        "parley_poison_total",
+        "parley_tool_calls_total",
+        "parley_unsure_calls",
+    ],
 )
 def test_what_the_page_tells_operators_to_look_for_is_what_the_server_says(name: str) -> None:
     root = Path(__file__).parents[1] / "bot"

@@ -4,12 +4,25 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+from pydantic import BaseModel
 
+from adapters import slack, telegram
 from bot import Ambiguous, Flight, Permanent, Transient
+from bot.engine.outbox import SEND_LIMIT
+from bot.flight import ENDING, LANDING
 from tests.fakes import until
 
 SOON = 0.01
 """Seconds; instead of the time that an earlier call is given."""
+
+
+@pytest.mark.parametrize("settings", [telegram.Settings, slack.Settings])
+def test_the_longest_end_of_a_draft_stays_below_what_the_engine_gives_one_send(
+    settings: type[BaseModel],
+) -> None:
+    call = settings.model_fields["timeout"].default.total_seconds()
+    # What came before it, the call, those that are still away, one that was given up; once more.
+    assert LANDING + call + ENDING + LANDING + call < SEND_LIMIT
 
 
 class Screen:

@@ -43,7 +43,9 @@ class House:
         sources = Sources(
             metrics=lambda: b"parley_turns_total 1.0\n",
             probes=lambda: self.probes,
-            store=lambda: StoreHealth(waiting=2, outbox=(("queued", 1),), size_bytes=4096),
+            store=lambda: StoreHealth(
+                waiting=2, outbox=(("queued", 1),), size_bytes=4096, unsure=3
+            ),
             listeners=lambda: {"telegram": True},
             absent=[{"place": "plugins.1", "use": "./orders.py", "why": "there is no file"}],
         )
@@ -107,13 +109,13 @@ async def test_many_who_ask_cause_one_write_a_second() -> None:
 
 
 async def test_metrics_are_prometheus_text() -> None:
-    answered = await House().here.get("/metrics")
+    answered = await House(token=None).here.get("/metrics")
     assert answered.headers["content-type"].startswith("text/plain; version=0.0.4")
     assert answered.text == "parley_turns_total 1.0\n"
 
 
 async def test_status_tells_what_was_last_found() -> None:
-    house = House()
+    house = House(token=None)
     house.clock.advance(90)
     status: Mapping[str, Any] = (await house.here.get("/status")).json()
     assert status == {
@@ -129,6 +131,7 @@ async def test_status_tells_what_was_last_found() -> None:
         ],
         "inbox": {"waiting": 2, "dead": 0},
         "outbox": {"queued": 1},
+        "unsure_calls": 3,
         "database_bytes": 4096,
         "probes": [
             {
@@ -162,10 +165,14 @@ async def test_without_a_token_in_the_configuration_only_this_machine_may_look(p
         ("", 401),
     ],
 )
-async def test_the_token_opens_the_pages_to_others(path: str, given: str, status: int) -> None:
-    answered = await House().elsewhere.get(path, authorization=given)
-    assert answered.status == status
-    assert status == 200 or answered.headers["www-authenticate"] == "Bearer"
+async def test_where_there_is_a_token_everybody_is_asked_for_it(
+    path: str, given: str, status: int
+) -> None:
+    house = House()
+    for caller in (house.elsewhere, house.here):
+        answered = await caller.get(path, authorization=given)
+        assert answered.status == status
+        assert status == 200 or answered.headers["www-authenticate"] == "Bearer"
 
 
 @pytest.mark.parametrize(
@@ -215,7 +222,7 @@ async def test_a_connection_without_an_address_is_not_loopback() -> None:
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics", "/status"])
 async def test_own_pages_are_read_only_and_guarded(path: str) -> None:
-    house = House()
+    house = House(token=None)
     for method in ("POST", "PUT", "DELETE", "OPTIONS"):
         answered = await house.here.ask(method, path)
         assert (answered.status, answered.headers["allow"]) == (405, "GET, HEAD")

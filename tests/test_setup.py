@@ -117,5 +117,5 @@ def test_in_chinese_it_asks_in_chinese_and_writes_the_locale(
 ) -> None:
     operator = Operator("", "")
     path = written(operator, "zh")
-    assert operator.asked[0][0] == "大家从哪里来写消息？（web, telegram）"
+    assert operator.asked[0][0] == "用户在哪里发消息？（web, telegram）"
     assert load(path, {}, path.parent).settings.locale == "zh"

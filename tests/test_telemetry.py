@@ -223,7 +223,8 @@ async def test_what_nobody_awaited_is_reported_by_the_loop() -> None:
 def test_store_and_probes_are_shown_as_they_were_last_seen() -> None:
     desk = Desk()
     seen = [desk.telemetry.store_health]
-    health = StoreHealth(waiting=3, outbox=(("queued", 2), ("dead", 1)), dead=4, size_bytes=8192)
+    outbox = (("queued", 2), ("dead", 1))
+    health = StoreHealth(waiting=3, outbox=outbox, dead=4, size_bytes=8192, unsure=5)
     desk.telemetry.observe_store(health)
     desk.telemetry.observe_probes([Health("main", ok=True), Health("telegram", ok=False)])
     seen.append(desk.telemetry.store_health)
@@ -231,6 +232,7 @@ def test_store_and_probes_are_shown_as_they_were_last_seen() -> None:
     assert desk.value("outbox", state="queued") == 2
     assert desk.value("inbox_waiting") == 3
     assert desk.value("inbox_dead") == 4
+    assert desk.value("unsure_calls") == 5
     assert desk.value("database_bytes") == 8192
     assert desk.value("probe_ok", probe="main") == 1
     desk.telemetry.observe_store(StoreHealth())

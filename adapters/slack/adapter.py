@@ -157,6 +157,8 @@ class SlackAdapter:
             return self._edited(channel_of(resume, address.chat), resume.platform_id)
         if is_private(address):
             raise Permanent("what only one person sees cannot be edited")
+        if not self._client.pace.has_room():
+            raise Permanent("the edits of this minute are used up")  # it is posted whole
         try:
             sent = await self._client.post(
                 address.chat, address.thread, render(opening or OPENING), _draft_key(turn)

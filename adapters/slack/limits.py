@@ -80,6 +80,17 @@ class Pace:
         self._count((channel, ts))
         self._shown.pop((channel, ts), None)
 
+    def has_room(self) -> bool:
+        """Whether a text that is begun now can be finished within the minute.
+
+        What stands half on a screen needs an edit to end, and Slack takes some fifty a minute; a
+        whole answer is a post, of which every channel has its own.
+        """
+        if not self.rates.updates:
+            return True
+        self._forget_old(self.clock.monotonic())
+        return len(self._minute) < max(1, self.rates.updates - RESERVE)
+
     def pause(self, method: str, channel: str, seconds: float) -> None:
         """The service said so: none of this goes before."""
         place = (method, channel if method == POST else "")

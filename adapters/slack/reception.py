@@ -114,13 +114,12 @@ class Reception:
 
     async def _placed(self, inbound: Inbound, read: Read) -> Inbound:
         """Slack gives no slash commands in threads: where else could one have been meant?"""
+        if inbound.kind is Kind.COMMAND and inbound.text == "/stop":
+            last = await self._threads.last_of(inbound.sender, inbound.address)
+            if last is not None:
+                return replace(inbound, address=last, direct=read.chat is not None)
         if read.chat is not None and await self._threads.includes_us(read.chat):
             return replace(inbound, address=read.chat)
-        if inbound.kind is Kind.COMMAND and inbound.text == "/stop":
-            address = inbound.address
-            last = self._threads.last_of(inbound.sender.id, address.account, address.chat)
-            if last is not None:
-                return replace(inbound, address=last, direct=False)
         return inbound
 
     # -- what is remembered ------------------------------------------------------------------

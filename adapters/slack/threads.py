@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from bot import Address, Entry, Recent
+from bot import Address, Entry, Recent, Sender
 
 
 class Pages(Protocol):
@@ -12,6 +12,8 @@ class Pages(Protocol):
     async def page(
         self, tenant: str, address: Address, *, before: int | None, limit: int
     ) -> Sequence[Entry]: ...
+
+    async def awaited(self, tenant: str, address: Address, sender: Sender) -> Sequence[Address]: ...
 
 
 class Threads:
@@ -45,6 +47,15 @@ class Threads:
         self.joined(address)
         self._last.put((address.account, address.chat, person), address)
 
-    def last_of(self, person: str, account: str, chat: str) -> Address | None:
-        """The thread of a channel in which a person spoke to us last, as far as we saw."""
-        return self._last.get((account, chat, person))
+    async def last_of(self, person: Sender, private: Address) -> Address | None:
+        """The thread of that channel in which a person spoke to us last.
+
+        Slack spreads events over all sockets: where another node heard of it, the store knows as
+        long as it is not answered. Raises: Transient.
+        """
+        seen = self._last.get((private.account, private.chat, person.id))
+        if seen is not None:
+            return seen
+        awaited = await self._transcript.awaited(self._tenant, private, person)
+        here = (one for one in awaited if one.chat == private.chat and one != private)
+        return next(here, None)

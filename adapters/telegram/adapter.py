@@ -22,8 +22,10 @@ from adapters.telegram.split import pieces
 from bot import (
     AdapterContext,
     Address,
+    Ambiguous,
     Audio,
     Backoff,
+    Doubtful,
     Draft,
     File,
     Health,
@@ -113,12 +115,16 @@ class TelegramAdapter:
         if not self.draft_is_message(address):
             return self._faded(chat, thread, turn)
         await self._client.pace.final(chat)
-        message = await self._client.send_text(
-            chat,
-            thread,
-            render(opening or OPENING),
-            reply_to=_number(reply_to) if chat < 0 else None,
-        )
+        try:
+            message = await self._client.send_text(
+                chat,
+                thread,
+                render(opening or OPENING),
+                reply_to=_number(reply_to) if chat < 0 else None,
+            )
+        except (Ambiguous, Doubtful) as error:
+            # It may stand there: opened again it would be there twice, and one stays half.
+            raise Permanent(str(error)) from None  # the answer itself will be sent all the same
         return self._edited(chat, message)
 
     def _edited(self, chat: int, message: int) -> Draft:

@@ -36,7 +36,10 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What a message says, and whether it says it to us; `why` names the reason if not."""
+    """What a message says, and whether it says it to us; `why` names the reason if not.
+
+    Whether a command without a name is ours, its word must tell.
+    """
 
     words: str
     addressed: bool
@@ -49,6 +52,9 @@ def hear(message: Message, me: Me) -> Heard:
     """Read the text or caption as somebody who listens for their own name."""
     text = message.caption if message.text is None else message.text
     entities = message.caption_entities if message.text is None else message.entities
+    if message.is_forwarded:
+        # Whoever passes on a command, a yes or our name has not said it.
+        return Heard(_quoted(text), message.chat.type == "private" or _replies_to(message, me))
     named = _mentions(text, entities, me)
     words = _without(text, named) if named else text
     command = None if message.text is None else command_in(words)
@@ -58,13 +64,14 @@ def hear(message: Message, me: Me) -> Heard:
     addressed = (
         message.chat.type == "private"
         or bool(named)
-        or command is not None
+        or (command is not None and command.bot is not None)
         or _replies_to(message, me)
     )
-    if command is not None:
-        return Heard(command.text, addressed, is_command=True)
     a_name = me.username is None and any(entity.type == "mention" for entity in entities)
-    return Heard(words, addressed, undecided=a_name and not addressed)
+    undecided = a_name and not addressed
+    if command is not None:
+        return Heard(command.text, addressed, is_command=True, undecided=undecided)
+    return Heard(words, addressed, undecided=undecided)
 
 
 def command_in(text: str) -> Command | None:
@@ -73,6 +80,10 @@ def command_in(text: str) -> Command | None:
     if match is None:
         return None
     return Command(f"/{match['name'].lower()}{text[match.end() :].rstrip()}", match["bot"])
+
+
+def _quoted(words: str) -> str:
+    return "\n".join(f"> {line}".rstrip() for line in words.splitlines())
 
 
 def _mentions(text: str, entities: Sequence[Entity], me: Me) -> list[Entity]:

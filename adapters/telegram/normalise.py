@@ -1,5 +1,6 @@
 """Raw update → Inbound, or the reason why there is none. No waiting here."""
 
+import hashlib
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -9,7 +10,7 @@ from adapters.telegram.content import parts_of
 from adapters.telegram.mentions import Heard, Me, hear
 from adapters.telegram.render import BY_LABEL
 from adapters.telegram.updates import Callback, Chat, Membership, Message, Update, User
-from bot import Address, Inbound, Kind, Role, Sender, Text
+from bot import Address, Inbound, Kind, Role, Sender, Text, command_of
 from bot import Message as Said
 
 PLATFORM = "telegram"
@@ -101,7 +102,7 @@ def _message(number: int, message: Message, me: Me) -> Read:
     inbound = _inbound(number, message, me, heard)
     if inbound is None:
         return Read(number, why="service", username=me.username)
-    if not heard.addressed:
+    if not inbound.addressed:
         return Read(number, why=heard.why, username=me.username)
     return Read(number, inbound, username=me.username)
 
@@ -135,7 +136,7 @@ def _inbound(number: int, message: Message, me: Me, heard: Heard) -> Inbound | N
         return None
     answered = message.reply_to_message
     is_reply = answered is not None and answered.forum_topic_created is None
-    return Inbound(
+    inbound = Inbound(
         event_key=str(number),
         address=_address(message, me),
         sender=_sender(message),
@@ -152,6 +153,10 @@ def _inbound(number: int, message: Message, me: Me, heard: Heard) -> Inbound | N
         album=message.media_group_id,
         reply_to=str(answered.message_id) if answered is not None and is_reply else None,
     )
+    if heard.is_command and not heard.addressed:
+        # Without a name it may be for any bot of the group.
+        return replace(inbound, addressed=command_of(inbound) is not None)
+    return inbound
 
 
 def _moved(number: int, message: Message, chats: tuple[int, int], me: Me) -> Read:
@@ -172,7 +177,7 @@ def _pressed(number: int, press: Callback, me: Me) -> Read:
     # An inaccessible message comes with the date 0.
     said = Said(Role.USER, (Text(_value(press.data, message)),), _time(message.date), sender=sender)
     inbound = Inbound(
-        event_key=str(number),
+        event_key=_key_of(press, message),
         address=_address(message, me),
         sender=sender,
         message=said,
@@ -187,6 +192,13 @@ def _pressed(number: int, press: Callback, me: Me) -> Read:
         pressed=str(message.message_id) if message.date else None,
         username=_introduced(me, message.from_).username,
     )
+
+
+def _key_of(press: Callback, message: Message) -> str:
+    """One for all presses of a button by one person, whichever node hears of them."""
+    # Keys outlive the words and the people that they came with: this one tells of neither.
+    what = f"{message.chat.id}:{message.message_id}:{press.from_.id}:{press.data}"
+    return f"press:{hashlib.sha256(what.encode()).hexdigest()[:32]}"
 
 
 def _value(data: str, message: Message) -> str:

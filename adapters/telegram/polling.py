@@ -54,6 +54,7 @@ class Polling:
         self._observer = observer
         self._backoff = Backoff()
         self._conflicts = Backoff(CONFLICT_WAIT, LONGEST_WAIT)
+        self._repeats = Backoff()
         self._webhook_is_gone = False
         self._deaf_since: float | None = None
 
@@ -81,7 +82,7 @@ class Polling:
                 await self._client.delete_webhook()
                 self._webhook_is_gone = True
             updates = await self._updates(offset)
-            await self._take(offset, updates, receive)
+            brought_on = await self._take(offset, updates, receive)
         except Elsewhere as error:
             self._webhook_is_gone = not error.by_webhook
             return self._failed("another program uses this bot", self._conflicts.next())
@@ -96,7 +97,11 @@ class Polling:
         self._backoff.reset()
         self._conflicts.reset()
         self._observer.listening(adapter=self._name, alive=True)
-        return 0.0
+        if brought_on:
+            self._repeats.reset()
+            return 0.0
+        # The answer to the next poll may be the same again, and at once.
+        return self._repeats.next()
 
     @property
     def _is_deaf(self) -> bool:
@@ -132,21 +137,21 @@ class Polling:
             poll.cancel()
             await asyncio.wait({poll})
 
-    async def _take(self, offset: int, updates: Sequence[bytes], receive: Receive) -> None:
+    async def _take(self, offset: int, updates: Sequence[bytes], receive: Receive) -> bool:
         """Accept a batch, then confirm it: in order within a chat, side by side otherwise.
 
-        One that cannot be decoded is handled by being counted: asked for again, it would come
-        back for ever.
+        False where it held nothing from `offset` on. One that cannot be decoded is handled by
+        being counted: asked for again, it would come back for ever.
         """
         if not updates:
-            return
+            return True
         reads = [self._reception.read(update) for update in updates]
         failures: list[Transient] = []
 
         async def accept(lane: Sequence[Read]) -> None:
             try:
                 for read in lane:
-                    await self._reception.take(read, receive)
+                    await self._accepted(read, receive)
             except Transient as error:
                 failures.append(error)
 
@@ -156,8 +161,20 @@ class Polling:
         if failures:
             raise failures[0]
         numbers = [read.update_id for read in reads if read.update_id is not None]
+        # It may lie below where we were: ids begin anew, at random, after a week without updates,
+        # and another bot or another server counts from elsewhere. A server that finds our offset
+        # beyond its newest update answers from its oldest one, until it is given one that it knows.
         after = max(numbers) + 1 if numbers else offset + len(updates)
-        await self._listeners.advance(self._name, max(after, offset))
+        await self._listeners.advance(self._name, after)
+        return bool(numbers) and after > offset
+
+    async def _accepted(self, read: Read, receive: Receive) -> None:
+        try:
+            await self._reception.take(read, receive)
+        except Permanent as error:
+            # No database will ever take it: asked for again, it would come back for ever, and
+            # nothing behind it would be heard.
+            self._observer.failed(place=f"accept {self._name}", error=error)
 
     async def _held(self) -> int | None:
         try:

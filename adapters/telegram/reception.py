@@ -12,7 +12,6 @@ _ERRANDS = 100
 """Presses that may be confirmed at a time; the service forgets them soon anyway."""
 
 _Place = tuple[str, str | None]
-_Press = tuple[str, str | None, str, str]
 
 
 class Reception:
@@ -25,7 +24,6 @@ class Reception:
         self._observer = observer
         self._unreachable: Recent[str, None] = Recent()
         self._accepted: Recent[_Place, None] = Recent()
-        self._presses: Recent[_Press, None] = Recent()
         self._errands: set[asyncio.Task[None]] = set()
 
     def read(self, raw: bytes) -> Read:
@@ -68,20 +66,16 @@ class Reception:
         await asyncio.gather(*errands, return_exceptions=True)
 
     def _is_wanted(self, inbound: Inbound) -> bool:
-        match inbound.kind:
-            case Kind.EDITED:
-                # One that does not name us any more changes only what we were told before.
-                return inbound.addressed or _place(inbound) in self._accepted
-            case Kind.BUTTON:
-                return _press(inbound) not in self._presses
-            case _:
-                return True
+        # An edit that does not name us any more changes only what we were told before.
+        return (
+            inbound.kind is not Kind.EDITED
+            or inbound.addressed
+            or _place(inbound) in self._accepted
+        )
 
     def _remember(self, inbound: Inbound) -> None:
         self._unreachable.drop(inbound.address.chat)
-        if inbound.kind is Kind.BUTTON:
-            self._presses.put(_press(inbound), None)
-        elif inbound.message.platform_id is not None and not inbound.direct:
+        if inbound.message.platform_id is not None and not inbound.direct:
             self._accepted.put(_place(inbound), None)
 
     async def _confirm(self, read: Read) -> None:
@@ -105,8 +99,3 @@ class Reception:
 
 def _place(inbound: Inbound) -> _Place:
     return inbound.address.chat, inbound.message.platform_id
-
-
-def _press(inbound: Inbound) -> _Press:
-    """A second press of the same button by the same person is the first one again."""
-    return inbound.address.chat, inbound.reply_to, inbound.sender.id, inbound.text

@@ -83,6 +83,8 @@ class Message(Struct, rename={"from_": "from"}):
     is_topic_message: bool = False
     reply_to_message: Answered | None = None
     media_group_id: str | None = None
+    forward_origin: dict[str, object] | None = None
+    forward_date: int | None = None
     reply_markup: Keyboard | None = None
     migrate_to_chat_id: int | None = None
     migrate_from_chat_id: int | None = None
@@ -107,6 +109,11 @@ class Message(Struct, rename={"from_": "from"}):
     game: dict[str, object] | list[object] | None = None
     checklist: dict[str, object] | list[object] | None = None
     paid_media: dict[str, object] | list[object] | None = None
+
+    @property
+    def is_forwarded(self) -> bool:
+        """Whether somebody else wrote it, or it was written elsewhere; older servers tell when."""
+        return self.forward_origin is not None or self.forward_date is not None
 
 
 class Callback(Struct, rename={"from_": "from"}):

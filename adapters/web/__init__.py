@@ -49,6 +49,7 @@ def build(settings: Settings, context: AdapterContext) -> Adapter:
         )
     details = settings.tool_details
     limits = Limits(
+        public=settings.public,
         stream=settings.stream,
         details=not settings.public if details is None else details,
         rate=settings.rate,

@@ -217,10 +217,15 @@ class Place:
         """What was said while a page was away, from the turn that it knows."""
         turns = [turn for turn, _ in self._said]
         if last.turn not in turns:
-            # A page that was cut off in a turn that still grows knows all that went before;
-            # one that comes from long ago reads the history.
-            return []
+            # A page that was cut off in a turn that still grows knows all that went before, and
+            # numbers of turns rise: what is younger was said elsewhere, or before a restart. Not
+            # all of it is in the history (the answers to commands are not).
+            return [data for turn, data in self._said if _is_younger(turn, last.turn)]
         first = turns.index(last.turn)
         if last.characters is None:
             first = len(turns) - turns[::-1].index(last.turn)
         return [data for _, data in list(self._said)[first:]]
+
+
+def _is_younger(turn: str, than: str) -> bool:
+    return turn.isdecimal() and than.isdecimal() and int(turn) > int(than)

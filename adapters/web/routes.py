@@ -15,8 +15,8 @@ from adapters.web.pages import ALWAYS_ASK, Pages, give
 from adapters.web.render import STOP, accepted_event, lines_of
 from adapters.web.stream import Writer
 from adapters.web.visitors import Visitor, Visitors
-from adapters.web.wire import Exchange, Give, Header, Scope, Take, TooLarge
-from bot import AdapterContext, Address, Inbound, Receive, Transient
+from adapters.web.wire import NO_STORE, Exchange, Give, Header, Scope, Take, TooLarge
+from bot import AdapterContext, Address, Inbound, Receive, Transient, from_loopback
 
 PAGE = 50
 PAGE_MOST = 100
@@ -24,11 +24,18 @@ TURN_MOST = 40
 NUMBER = re.compile("[0-9]{1,18}")
 RETRY = 5
 
+NOT_PUBLIC = {
+    "en": "This chat is for its own machine only; `adapters.{name}.public: true` opens it.",
+    "zh": "此聊天页面仅限本机访问；要对外开放，请设置 `adapters.{name}.public: true`。",
+}
+TEXT = b"text/plain; charset=utf-8"
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What the settings say about how much and how."""
+    """What the settings say about to whom, how much and how."""
 
+    public: bool
     stream: bool
     details: bool
     rate: int
@@ -96,6 +103,10 @@ class Routes:
             await give_({"type": "websocket.close"})
             return
         exchange = Exchange(scope, take, give_)
+        # Listening on loopback is not enough: a proxy there leads anybody here
+        if not self._limits.public and not from_loopback(scope):
+            await self._turn_away(exchange)
+            return
         try:
             await self._answer(exchange)
         except TooLarge:
@@ -234,7 +245,8 @@ class Routes:
             origin=exchange.header(b"origin"),
             site=exchange.header(b"sec-fetch-site"),
             host=exchange.header(b"host") or "",
-            public_url=self._context.public_url,
+            # Where the page is not public, public_url is for the platforms alone
+            public_url=self._context.public_url if self._limits.public else None,
             loopback=self._context.loopback,
         )
 
@@ -244,6 +256,12 @@ class Routes:
         return Author(self._context.name, visitor.id, locale, self._context.clock.now())
 
     # ---- common ----------------------------------------------------------------------------
+
+    async def _turn_away(self, exchange: Exchange) -> None:
+        self._context.observer.rejected(adapter=self._context.name, why="not_public")
+        wished = locale_of(None, exchange.header(b"accept-language") or "")
+        sentence = NOT_PUBLIC[wished or self._context.locale].format(name=self._context.name)
+        await exchange.answer(403, f"{sentence}\n".encode(), kind=TEXT, headers=[NO_STORE])
 
     async def _visitor(self, exchange: Exchange) -> Visitor:
         return await self._visitors.of(exchange.header(b"cookie") or "")

@@ -18,6 +18,8 @@ _SCRIPT = re.compile(
     | (?P<line>\s*\n\s*)""",
     re.VERBOSE | re.DOTALL,
 )
+# A promise to whoever reads the source; to a browser both mean the same where nothing breaks it
+_CONST = re.compile(r"\bconst\b")
 _STYLE = re.compile(
     r"""(?P<literal>"[^"]*"|'[^']*')
     | /\*.*?\*/ | \s*(?P<mark>[{};,])\s* | (?P<colon>:)\x20 | (?P<space>\s+)""",
@@ -30,10 +32,10 @@ def script(text: str) -> str:
     kept: list[str] = []
     done = 0
     for found in _SCRIPT.finditer(text):
-        kept.append(text[done : found.start()])
+        kept.append(_CONST.sub("let", text[done : found.start()]))
         kept.append(found["literal"] or found["sum"] or _mark(found, kept))
         done = found.end()
-    return "".join([*kept, text[done:]]).strip()
+    return "".join([*kept, _CONST.sub("let", text[done:])]).strip()
 
 
 def style(text: str) -> str:

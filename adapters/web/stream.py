@@ -13,7 +13,7 @@ HEADERS: tuple[Header, ...] = (
     NO_SNIFF,
 )
 GREETING = b"retry: 1000\n\n"
-HEARTBEAT = b": still here\n\n"
+HEARTBEAT = b"event: beat\ndata: {}\n\n"
 
 
 class _Gone(Exception):

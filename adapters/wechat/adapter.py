@@ -95,13 +95,12 @@ class WeChatAdapter:
     # -- speaking ----------------------------------------------------------------------------
 
     def pieces(self, outbound: Outbound) -> Sequence[Outbound]:
-        """As many messages as the person can still be sent, and one where none can be."""
-        most = self._settings.max_pieces
-        if self._permission.known is False:
-            most = 1
-        left = self._windows.left(outbound.address.chat)
-        if left is not None:
-            most = max(1, min(most, left))
+        """Where messages may be sent, as many as the settings allow; else the one of a call.
+
+        What is left of the person's five is not asked: another node may know of a newer window, and
+        what does not go now is held for their next message, where a text cut here would be gone.
+        """
+        most = 1 if self._permission.known is False else self._settings.max_pieces
         return pieces(outbound, most=most, language=self._settings.language)
 
     async def send(self, piece: Outbound) -> Sent:

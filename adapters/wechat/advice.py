@@ -178,6 +178,11 @@ REMARKS: Mapping[str, Said] = {
     "plaintext": Said(
         "plaintext mode, in which messages can be forged", "明文模式，消息可能被伪造"
     ),
+    "no service": Said(
+        "the new customer service (新客服) is not switched on (65400): whether the account may "
+        "send messages of its own is found out with the first",
+        "没有开通新客服功能(65400)：能否主动发消息，要到第一次发送时才知道",
+    ),
     "no permission": Said(
         "no customer-service messages (48001): answers later than 15 s wait for the person's next "
         "message",

@@ -19,6 +19,7 @@ from adapters.wechat.failures import (
     TYPING_ALREADY,
     Misconfigured,
     NotPermitted,
+    ServiceOff,
     outcome_of,
     unreadable,
 )
@@ -98,14 +99,18 @@ class Client:
 
     # -- asking ------------------------------------------------------------------------------
 
-    async def may_send(self) -> bool:
-        """Whether the account may send customer-service messages.
+    async def may_send(self) -> bool | None:
+        """Whether the account may send customer-service messages; None: this does not tell.
+
+        Test accounts (测试号) have no list of service accounts, and send all the same.
 
         Raises:
             Transient, Permanent: it could not be asked.
         """
         try:
             await self._call("customservice/getkflist", None)
+        except ServiceOff:
+            return None
         except NotPermitted:
             return False
         return True

@@ -21,6 +21,10 @@ class NotPermitted(Held):
     """The account may not send customer-service messages: it can only answer calls."""
 
 
+class ServiceOff(NotPermitted):
+    """The account has not switched on the new customer service (新客服): 65400, and it lasts."""
+
+
 class WindowClosed(Held):
     """More than 48 hours since the person wrote."""
 
@@ -53,8 +57,10 @@ class Declined(Permanent):
 def outcome_of(code: int, reason: str) -> ParleyError:
     """What an errcode other than 0 means for whoever made the call."""
     match code:
-        case -1 | 65400:
+        case -1:
             return Transient(f"errcode {code}", retry_after=timedelta(seconds=2))
+        case 65400:
+            return ServiceOff("errcode 65400")
         case 45011:
             return Transient("errcode 45011", retry_after=timedelta(minutes=1))
         case 45015:

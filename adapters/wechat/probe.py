@@ -60,7 +60,8 @@ class Probe:
             return self._health(error.advice, ok=False)
         except (Transient, Permanent, Ambiguous, Held) as error:
             return self._health(of_unreachable(error, self._place), ok=False)
-        self._permission.found(allowed=may_send)
+        if may_send is not None:
+            self._permission.found(allowed=may_send)
         problem = (
             self._clock_problem() or self._service_problem(may_send) or await self._call_problem()
         )
@@ -104,16 +105,18 @@ class Probe:
         except (aiohttp.ClientError, TimeoutError, OSError):
             return False
 
-    def _service_problem(self, may_send: bool) -> Said | None:  # noqa: FBT001  # the one fact it is about
-        if may_send or self._settings.customer_service is not True:
+    def _service_problem(self, may_send: bool | None) -> Said | None:  # noqa: FBT001  # the one fact
+        if may_send is not False or self._settings.customer_service is not True:
             return None
         return of_no_permission(self._place)
 
-    def _remarks(self, *, may_send: bool) -> Said:
+    def _remarks(self, *, may_send: bool | None) -> Said:
         mode = REMARKS["plaintext" if self._settings.allow_plaintext else "safe"]
         app_id = self._settings.app_id
         remarks = [Said(f"{app_id} in {mode.en}", f"{app_id}，{mode.zh}")]
-        if not may_send:
+        if may_send is None:
+            remarks.append(REMARKS["no service"])
+        elif not may_send:
             remarks.append(REMARKS["no permission"])
         if not self._webhook.called:
             remarks.append(of_silence(self._place))

@@ -98,9 +98,7 @@ class Reception:
         until = begun + self._settings.reply_within.total_seconds()
         spoken = inbound.kind in _SPOKEN
         receipt = await self._accept(receive, inbound, until, opens=spoken)
-        if receipt.new and read.opens is not None:
-            wrote = read.opens is Opens.MESSAGE
-            self._windows.open(read.openid, read.opens, inbound.message.sent_at if wrote else None)
+        self._open(read, inbound, new=receipt.new)
         if not spoken:
             return self._greeting(read)
         typing = self._run(self._show_typing(read.openid)) if receipt.new else None
@@ -109,6 +107,19 @@ class Reception:
         if typing is not None and collected.piece is not None:
             typing.cancel()
         return self._reply(read, receipt, collected, until + HUNG_UP)
+
+    def _open(self, read: Read, inbound: Inbound, *, new: bool) -> None:
+        """Note what the person's deed allows.
+
+        A message that was here before may be news to this process: another node had the first
+        delivery of it, or the word that it was stored was lost.
+        """
+        if read.opens is Opens.MESSAGE:
+            at, known = inbound.message.sent_at, self._windows.opened_at(read.openid)
+            if new or known is None or known < at:
+                self._windows.open(read.openid, read.opens, at)
+        elif read.opens is not None and new:
+            self._windows.open(read.openid, read.opens)
 
     async def close(self) -> None:
         """Give up what is only decoration."""

@@ -59,8 +59,13 @@ class Windows:
 
     def left(self, openid: str) -> int | None:
         """Messages that may still go; None where this process cannot tell."""
-        window = self._windows.get(openid)
-        return None if window is None else window.remaining(self._clock.now())
+        window, now = self._windows.get(openid), self._clock.now()
+        if window is None:
+            return None
+        if window.by is Opens.TOUCH and now >= window.ends_at:
+            # A restart may have forgotten the message whose two days last longer than the touch.
+            return None
+        return window.remaining(now)
 
     def replied(self, openid: str) -> None:
         """A call of theirs is being answered; that costs nothing."""

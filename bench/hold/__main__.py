@@ -11,7 +11,18 @@ from pathlib import Path
 
 import uvloop
 
-from bench.hold import engines, figures, flight, idle, rate, restart, soak, store, takeover
+from bench.hold import (
+    engines,
+    figures,
+    flight,
+    idle,
+    rate,
+    restart,
+    soak,
+    stopping,
+    store,
+    takeover,
+)
 from bench.hold.figures import Figure
 from bench.hold.house import House, house
 from bench.hold.plan import QUICK, How, Kind, Row, Sizes, rows
@@ -28,6 +39,7 @@ MEASURES: dict[Kind, Callable[[House, Row, Sizes], Awaitable[list[Figure]]]] = {
     Kind.FLIGHT: flight.measure,
     Kind.TAKEOVER: takeover.measure,
     Kind.RESTART: restart.measure,
+    Kind.STOP: stopping.measure,
     Kind.IDLE: idle.measure,
     Kind.SOAK: soak.measure,
     Kind.ALONE: engines.measure_alone,

@@ -80,14 +80,20 @@ class People:
         port = self._ports[number % len(self._ports)] if port is None else port
         self.due[number] = due
         request = post("/in/telegram", update(chat, number), **HEADERS)
-        status = await self._in_time(
-            self._post(number, port, request), "a message was not accepted"
-        )
+        await self._in_time(self._post(number, port, request), "a message was not accepted")
         self.accepted[number] = now_us()
-        expect(status, 200)
         return number
 
-    async def _post(self, number: int, port: int, request: bytes) -> int:
+    async def order(self, number: int, command: str, port: int) -> int:
+        """A command in the chat of this message, to this node; when it was posted."""
+        self._count += 1
+        request = post(
+            "/in/telegram", update(self.chat_of[number], self._count, command), **HEADERS
+        )
+        await self._in_time(self._post(self._count, port, request), "a command was not accepted")
+        return self.posted[self._count]
+
+    async def _post(self, number: int, port: int, request: bytes) -> None:
         connection = await self._connection(port)
         self.posted[number] = now_us()
         try:
@@ -97,7 +103,7 @@ class People:
             connection = await Connection.open(port)
             status = await connection.ask(request)
         self._idle[port].append(connection)
-        return status
+        expect(status, 200)
 
     async def _connection(self, port: int) -> Connection:
         idle = self._idle[port]

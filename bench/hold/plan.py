@@ -14,6 +14,7 @@ class Kind(StrEnum):
     FLIGHT = "flight"
     TAKEOVER = "takeover"
     RESTART = "restart"
+    STOP = "stop"
     IDLE = "idle"
     SOAK = "soak"
     ALONE = "alone"
@@ -65,6 +66,7 @@ class Sizes:
     flight_share: float = 1.0
     """Of the turns that a row names."""
     kills: int = 5
+    stops: int = 20
     lease: float = 15.0
     """Of a row that names none: the lease that a server has by itself."""
     cut_off: int = 20
@@ -85,6 +87,7 @@ QUICK = Sizes(
     answer_seconds=5,
     flight_share=0.04,
     kills=1,
+    stops=2,
     lease=2.0,
     cut_off=5,
     idle_seconds=10.0,
@@ -141,3 +144,4 @@ def _takeovers() -> Iterator[Row]:
         yield Row(Kind.TAKEOVER, Database.POSTGRES, 2, how=how)
     for database, nodes in HOUSES[:2]:
         yield Row(Kind.RESTART, database, nodes)
+    yield Row(Kind.STOP, Database.POSTGRES, 2)

@@ -50,8 +50,10 @@ async def measure(house: House, row: Row, sizes: Sizes) -> list[Figure]:
         first = await _held(nodes, server)
         numbers = await people.steadily(full / 2, seconds)
         early = await _held(nodes, server)
+        between: list[float] = []
         for _ in range(SLICES - 1):
             numbers += await people.steadily(full / 2, seconds)
+            between.append((await _held(nodes, server)).rss_mb)
         await people.answered(numbers)
         await asyncio.sleep(sizes.rest_seconds)
         late = await _held(nodes, server)
@@ -63,6 +65,7 @@ async def measure(house: House, row: Row, sizes: Sizes) -> list[Figure]:
         Figure("minutes", sizes.soak_minutes),
         Figure("RSS before", first.rss_mb, "MB"),
         Figure("RSS after a sixth", early.rss_mb, "MB"),
+        *(Figure(f"RSS after {n} sixths", rss, "MB") for n, rss in enumerate(between, 2)),
         Figure("RSS afterwards", late.rss_mb, "MB"),
         Figure("RSS growth since", _grown(early.rss_mb, late.rss_mb), "%", most=GROWTH),
         _whole("descriptors", early.descriptors, late.descriptors),

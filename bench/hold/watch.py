@@ -30,6 +30,8 @@ class Watch:
         self.shown: Counter[int] = Counter()
         self.shown_at: dict[int, int] = {}
         self.of_chat: Counter[int] = Counter()
+        self.told_at: dict[int, int] = {}
+        """When a chat was shown something last."""
         self.open = 0
         self.most_open = 0
         self.tell: Callable[[int, int], None] = _nobody
@@ -64,6 +66,7 @@ class Watch:
             found = _CHAT.search(raw)
             chat, number = int(found.group(1)) if found else 0, _last_number(raw)
             self.of_chat[chat] += 1
+            self.told_at[chat] = _time(raw)
             self.shown[number] += 1
             self.shown_at.setdefault(number, _time(raw))
             self.tell(chat, number)

@@ -114,7 +114,7 @@ class App:
         rules = Retention(session.journal.total_seconds(), session.retain.total_seconds())
         store, telemetry, minute = self.store, self.telemetry, timedelta(minutes=1)
         sweep = partial(upkeep.end_idle_sessions, self.engine.sessions, telemetry)
-        retain = partial(upkeep.drop_what_is_old, store, rules, telemetry)
+        retain = partial(upkeep.drop_what_is_old, store, rules, telemetry, self.clock)
         expire = partial(upkeep.expire_answers, store, outbox.hold, self._adapter_of, telemetry)
         return (
             Job("sessions", minute, sweep),

@@ -5,6 +5,7 @@ What a command needs is imported inside it, so that `parley --help` stays quick.
 # ruff: noqa: PLC0415  # see above
 
 import asyncio
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bot.cli.inbox import inbox
-from bot.cli.options import Config, Tenant, Yes, load_config, tell
+from bot.cli.options import Config, Tenant, Yes, load_config, starting, tell
 from bot.cli.outbox import outbox
 from bot.cli.slack import slack
 from bot.cli.words import locale, spoken, words, words_in
@@ -51,6 +52,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except ParleyError as error:
         typer.echo(f"parley: {str(error) or words('unexpected_gone')}", err=True)
         raise SystemExit(1) from None
+    except OSError as error:
+        what = ": ".join(str(one) for one in (error.filename, error.strerror or error) if one)
+        typer.echo(f"parley: {what}", err=True)
+        raise SystemExit(1) from None
 
 
 # ---- running and talking ---------------------------------------------------------------------
@@ -84,9 +89,11 @@ def chat(
 @app.command(help=words("about_init"))
 def init(config: Config = None) -> None:
     """Write a small configuration file."""
+    from bot.configfile import named
     from bot.setup import init as write_file
 
-    write_file(config or Path("config.yaml"), _ask, typer.echo, locale=locale())
+    path = named(config, os.environ) or Path("config.yaml")
+    write_file(path, _ask, typer.echo, locale=locale(), start=starting(sys.argv[0], config))
 
 
 @app.command(help=words("about_check"))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from bot.cli.options import Config, load_config, tell
+from bot.cli.options import MOST_DIGITS, Config, load_config, tell
 from bot.cli.ordering import (
     EVERY,
     MOST,
@@ -88,6 +88,6 @@ def _undone(
 
 
 def _read_id(id: str) -> dict[str, object]:
-    if not id.isdecimal():
+    if not id.isdecimal() or len(id) > MOST_DIGITS:
         raise Permanent(words("bad_message_id", id=id))
     return {"inbound": int(id)}

@@ -2,6 +2,9 @@
 # ruff: noqa: PLC0415  # what a command needs is imported when it runs: `--help` stays quick
 
 import os
+import shlex
+import shutil
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,6 +15,9 @@ from bot.cli.words import words
 
 if TYPE_CHECKING:
     from bot.configload import Loaded
+
+MOST_DIGITS = 18
+"""Of an id: more than a database's numbers have is no id that was ever given."""
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
@@ -36,3 +42,17 @@ def tell(lines: Iterable[str]) -> None:
     """Print lines."""
     for line in lines:
         typer.echo(line)
+
+
+def starting(called: str, config: Path | None, *, path: str | None = None) -> str:
+    """What starts a server with this configuration, by the name under which we were called.
+
+    A checkout has the program in `.venv/bin`, which nobody's PATH (`path`) needs to hold.
+    """
+    if called == shutil.which("parley", path=path):
+        program = ["parley"]
+    elif Path(called).name == "__main__.py":
+        program = [sys.executable, "-m", "bot"]
+    else:
+        program = [called]
+    return shlex.join([*program, "serve", *(["--config", str(config)] if config else [])])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from bot.cli.options import Config, load_config, tell
+from bot.cli.options import MOST_DIGITS, Config, load_config, tell
 from bot.cli.ordering import (
     EVERY,
     MOST,
@@ -123,6 +123,6 @@ async def rows_in(store: "Upkeep", asked: Sequence[str], limit: int) -> "Sequenc
 
 def _read_id(id: str) -> dict[str, object]:
     parts = id.split("/")
-    if len(parts) != 3 or not all(part.isdecimal() for part in parts):
+    if len(parts) != 3 or not all(p.isdecimal() and len(p) <= MOST_DIGITS for p in parts):
         raise Permanent(words("bad_id", id=id))
     return dict(zip(("conversation", "turn", "piece"), map(int, parts), strict=True))

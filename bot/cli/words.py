@@ -110,7 +110,7 @@ _CATALOGUE: Mapping[str, tuple[str, str]] = {
     "ok": ("ok", "正常"),
     "wrong": ("wrong", "异常"),
     "all_well": ("Everything is in order.", "一切正常。"),
-    "in_server": ("{name} (server)", "{name}（运行中）"),
+    "in_server": ("{name} (server)", "{name}（服务端）"),
     "some_wrong": ("{count} of {all} need your attention.", "{all} 项中有 {count} 项需要处理。"),
     "migrated": ("The database has the schema of this version.", "数据库结构已是当前版本。"),
     "nothing_said": (
@@ -178,15 +178,15 @@ _CATALOGUE: Mapping[str, tuple[str, str]] = {
     "runs_not": ("server: not running on this database", "服务：没有在这个数据库上运行"),
     "node_runs": (
         "server {name}: running, conversations in hand: {held}",
-        "服务 {name}：正在运行，处理中的会话：{held}",
+        "服务 {name}：正在运行，处理中的对话：{held}",
     ),
     "node_silent": (
         "server {name}: SILENT, its lease ended {when}, conversations to take over: {held}",
-        "服务 {name}：无响应，租约已于 {when} 到期，待接管的会话：{held}",
+        "服务 {name}：无响应，租约已于 {when} 到期，待接管的对话：{held}",
     ),
     "node_stopped": (
         "server {name}: stopped, conversations to take over: {held}",
-        "服务 {name}：已停止，待接管的会话：{held}",
+        "服务 {name}：已停止，待接管的对话：{held}",
     ),
     "database": ("database: {url}", "数据库：{url}"),
     "waiting": (

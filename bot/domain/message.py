@@ -135,10 +135,10 @@ class Inbound:
 
     `event_key` is unique within the conversation: the inbox keeps the first and knows the rest
     as repeats. `direct` is true where the chat is one person's alone; `addressed` where they
-    spoke to us (direct chat, mention, reply to us, command with our name). A `COMMAND`'s text
-    starts with "/" and carries no bot name. An `EDITED` or `RECALLED` names the message by
-    `message.platform_id`; a `MOVED` carries the new place in `moved_to`; a `BUTTON`'s text is
-    the value of the choice.
+    spoke to us (direct chat, mention, reply to us, command of ours or with our name). A
+    `COMMAND`'s text starts with "/" and carries no bot name. An `EDITED` or `RECALLED` names the
+    message by `message.platform_id`; a `MOVED` carries the new place in `moved_to`; a `BUTTON`'s
+    text is the value of the choice.
     """
 
     event_key: str

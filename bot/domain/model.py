@@ -63,6 +63,7 @@ class Request:
 
     `deadline` is aware UTC: when the turn has to be over. `begin_by` is when the first delta has
     to be there, because another model waits to be asked after it; None: by the deadline.
+    `shortened`: the history was too long for a model and half of it is gone already.
     """
 
     messages: tuple[Message, ...]
@@ -72,6 +73,7 @@ class Request:
     limits: Limits = field(default=Limits())
     watched: bool = False
     begin_by: datetime | None = None
+    shortened: bool = False
 
     @property
     def first_due(self) -> datetime:

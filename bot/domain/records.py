@@ -121,7 +121,8 @@ class Asked:
     """Since when a question stands whole on its person's screen, and where, from its outbox rows.
 
     `shown_at` is None while a piece of it has not left. `places` are the platform's ids of its
-    messages, as far as it names any; with `repeated` a copy of it may stand where nobody knows.
+    messages, sent or still growing, as far as it names any; with `repeated` a copy of it may stand
+    where nobody knows.
     """
 
     shown_at: datetime | None

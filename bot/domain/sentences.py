@@ -78,6 +78,11 @@ _CATALOGUE: Mapping[str, tuple[str, str]] = {
     ),
     "stopped_mark": ("(stopped)", "（已停止）"),
     "interrupted_mark": ("(interrupted)", "（已中断）"),
+    "interrupted": (
+        "I stopped when your next message came, and you took that one back. "
+        "Please ask once more if you still want to know.",
+        "您的下一条消息到来时我停止了回答，而那条消息又被撤回了。如果还想知道，请再问一次。",
+    ),
     "cut_mark": ("(the answer was cut off here)", "（回答在这里被截断）"),
     "repeated_mark": ("(sent again)", "（重发）"),
     "nothing_to_stop": ("Nothing is running here.", "现在没有正在进行的回答。"),

@@ -9,7 +9,7 @@ from bot.domain.conversation import InboundId, Session, Turn, TurnState
 from bot.domain.message import Message, Sent
 from bot.domain.model import Facts
 from bot.domain.records import Claim, Finish, Head, Waiting, person_key
-from bot.domain.sentences import language_of, sentence
+from bot.domain.sentences import language_of
 from bot.domain.tool import ToolContext
 from bot.engine import prompt
 from bot.engine.beginning import new_turn, too_late
@@ -53,6 +53,7 @@ class Answering:
         self._group: asyncio.TaskGroup | None = None
         self._thinking: Thinking | None = None
         self._outcome: Outcome | None = None
+        self._is_thinking = self._is_over = False
         self.turn = head.turn or new_turn(claim, head, rows)
 
     @property
@@ -73,17 +74,20 @@ class Answering:
         """Write the turn's row, and open what the person may watch."""
         head, parts = self._head, self._parts
         session = await parts.sessions.current(self._claim, head, self._rows[0].received_at)
-        attempts = head.turn.attempts + 1 if head.turn is not None else 1
-        self.turn = replace(self.turn, session=session.n, attempts=attempts)
-        self._session = session
-        await parts.journal.start(self._claim, self.turn, session)
+        await self._start(session)
         parts.observer.turn_started(
-            turn=self.turn.id, conversation=self._claim.conversation, attempt=attempts
+            turn=self.turn.id, conversation=self._claim.conversation, attempt=self.turn.attempts
         )
         await self._look()
         self._group = group
         self._thinking = self._make_thinking()
         self._watched()
+
+    async def _start(self, session: Session) -> None:
+        before = self._head.turn.attempts if self._head.turn is not None else 0
+        self.turn = replace(self.turn, session=session.n, attempts=before + 1)
+        self._session = session
+        await self._parts.journal.start(self._claim, self.turn, session)
 
     async def _look(self) -> None:
         """Find out who watches, where that takes a moment."""
@@ -131,6 +135,7 @@ class Answering:
     async def think(self) -> None:
         """Come to an outcome; an unexpected error becomes one, too."""
         assert self._thinking is not None
+        self._is_thinking = True
         try:
             self._outcome = await self._thinking.run(
                 await self._prompt(),
@@ -142,6 +147,10 @@ class Answering:
         except Exception as error:  # the lane around a turn: the last resort of a message
             self._parts.observer.failed(place="turn", error=error)
             self._outcome = self._thinking.failed("unexpected")
+        finally:
+            self._is_thinking = False
+            if self._is_over:
+                self.let_go()  # the lane went on while a call was awaited to its end
 
     async def finish(self, cut: Cut | None) -> int:
         """Write the end; how many rows beyond the turn's own it settled."""
@@ -154,14 +163,24 @@ class Answering:
         elif outcome is None:
             assert cut is not None
             outcome, extra = self._thinking.cut(cut.mark), cut.done
-            if not outcome.text and cut.done:
-                outcome = replace(outcome, text=sentence("stopped", self._locale))
         if self._head.steps:
             outcome = await self._last_words().added(
                 outcome, self.turn, self._head.steps, but=self._thinking.come_to
             )
         await self._write(outcome, extra)
         return len(extra)
+
+    def let_go(self) -> None:
+        """Break the ring of callbacks: what a turn held goes with it, and waits for no collector.
+
+        A turn holds its whole prompt; thousands of them waited for the collector at 100 a second.
+        """
+        if self._drafting is not None:
+            self._drafting.leave()  # it was not handed over: whoever goes on shows its own
+        self._drafting, self._is_over = None, True
+        if self._thinking is not None and not self._is_thinking:
+            self._thinking.let_go()
+            self._thinking = None
 
     async def leave(self) -> None:
         """This server stops in mid-turn on purpose: that run does not count as a crash."""
@@ -189,9 +208,10 @@ class Answering:
 
     async def _end_with(self, name: str, state: TurnState, *, dead: bool = False) -> None:
         head, parts = self._head, self._parts
-        self._session = await parts.sessions.current(self._claim, head, self._rows[0].received_at)
-        self.turn = replace(self.turn, session=self._session.n)
-        await parts.journal.start(self._claim, self.turn, self._session)
+        # A run like any other: a tool that is asked below may end the process each time.
+        await self._start(
+            await parts.sessions.current(self._claim, head, self._rows[0].received_at)
+        )
         # Whoever is asked what became of its call may be what has ended the process.
         words = self._last_words(asks=not dead)
         outcome = await words.of(self.turn, head.steps, name, state=state)
@@ -256,7 +276,8 @@ class Answering:
 
     async def _prompt(self) -> tuple[Message, ...]:
         assert self._session is not None
-        window = await self._parts.history.window(
+        window = await prompt.remembered(
+            self._parts.history,
             self._claim.conversation,
             first=self._session.first,
             limit=self._audience.window_messages,
@@ -304,6 +325,7 @@ class Answering:
                 self.turn.draft,
                 parts.observer,
             )
+        self._drafting = None  # handed over, or closed
         parts.sayings.report_end(head, finish.turn, self._rows[0].received_at)
 
 

@@ -35,6 +35,23 @@ def parse(model: type[M], text: str) -> M:
         return _validated(model, without)
 
 
+def as_used(model: type[BaseModel], text: str) -> str:
+    """The arguments as JSON text that says all that the function is given, defaults included.
+
+    Raises:
+        ToolRetry: as `parse` does.
+    """
+    given = parse(model, text)
+    try:
+        whole = given.model_dump_json(by_alias=True, round_trip=True, warnings=False)
+        if parse(model, whole) == given:
+            return whole
+    except (ValueError, ToolRetry):
+        pass
+    # Of a type that is not written as it is read (a secret) the text would mean something else.
+    return text
+
+
 def _validated(model: type[M], given: Mapping[str, Any]) -> M:
     try:
         return model.model_validate(given)

@@ -110,6 +110,7 @@ class Asking:
             deadline=self._deadline,
             tools=run.toolbox.offered(run.audience, run.context.sender),
             watched=self._watched(),
+            shortened=self._halved,
         )
         started = run.clock.monotonic()
         first: float | None = None

@@ -78,7 +78,7 @@ def _passes_by(head: Head, row: Waiting) -> bool:
     """Whether this says nothing about the question that its person has open.
 
     It was received before they had the question before them, or it is a button under another
-    message.
+    message. Its own button stands nowhere else.
     """
     approval = head.approval
     if approval is None or approval.sender != row.inbound.sender.id:
@@ -86,7 +86,9 @@ def _passes_by(head: Head, row: Waiting) -> bool:
     asked = approval.asked
     if asked is None:
         return row.received_at < approval.expires_at - APPROVAL_LIFE
+    under = row.inbound.reply_to if row.inbound.kind is Kind.BUTTON else None
+    if under in asked.places:
+        return False  # whatever we have written down by then: it was pressed, so it stood there
     if asked.shown_at is None or row.received_at < asked.shown_at:
         return True
-    under, known = row.inbound.reply_to, asked.places and not asked.repeated
-    return bool(row.inbound.kind is Kind.BUTTON and under and known and under not in asked.places)
+    return bool(under and asked.places and not asked.repeated)

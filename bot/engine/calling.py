@@ -28,8 +28,9 @@ class Calling:
     """The calls of one turn; what has come back stays readable when the turn is cancelled.
 
     `activities` is what a person may see of them, `notices` what they have to be told, `unsure`
-    names those of which nobody knows whether they were done. `come_to` are the steps whose end
-    this run knows, or makes itself: whatever else an earlier run has begun is not told by it.
+    names those of which nobody knows whether they were done, `done` those that did something,
+    also in an earlier run. `come_to` are the steps whose end this run knows, or makes itself:
+    whatever else an earlier run has begun is not told by it.
     """
 
     def __init__(self, run: Run, *, changed: Callable[[], None]) -> None:
@@ -41,6 +42,7 @@ class Calling:
         self._doubted: set[tuple[str, str]] = set()
         self.notices: list[str] = []
         self.unsure: list[Unsure] = []
+        self._done: dict[int, str] = {}
         self.come_to: set[int] = set()
 
     async def run(
@@ -70,6 +72,11 @@ class Calling:
         except ExceptionGroup as failed:
             raise failed.exceptions[0] from None
         return self._messages()
+
+    @property
+    def done(self) -> Sequence[str]:
+        """The functions that have done something, in the order of their calls."""
+        return [self._done[n] for n in sorted(self._done)]
 
     def came_back(self) -> tuple[Message, ...]:
         """Results for all calls of a reply that was cut short, where some have come back."""
@@ -135,6 +142,7 @@ class Calling:
     def _replayed(self, call: ToolCall, step: Step, body: str) -> ToolResult:
         (part,) = self._run.codec.decode_message(body).parts
         assert isinstance(part, ToolResult)
+        self._did(step.n, part, self._effect(call, step))
         if step.key.endswith(UNKNOWN):
             self._doubt(call, step.key.removesuffix(UNKNOWN))
         return part
@@ -167,6 +175,7 @@ class Calling:
         self, n: int, key: str, call: ToolCall, ended: Ended, effect: Effect
     ) -> ToolResult:
         """Write down how it ended; what may have had an effect, until the database takes it."""
+        self._did(n, ended.result, effect)
         body = self._run.codec.encode_message(
             Message(Role.TOOL, (ended.result,), sent_at=self._run.clock.now())
         )
@@ -186,6 +195,10 @@ class Calling:
     async def _note(self, step: Step, *, durable: bool) -> None:
         run = self._run
         await run.journal.step(run.claim, run.turn.id, step, durable=durable)
+
+    def _did(self, n: int, result: ToolResult, effect: Effect) -> None:
+        if effect is not Effect.READ and not result.failed:
+            self._done[n] = result.name
 
     def _effect(self, call: ToolCall, step: Step | None) -> Effect:
         spec = self._run.toolbox.spec(call.name)
@@ -212,6 +225,11 @@ def drawn(arguments: str) -> str | None:
     except (ValueError, RecursionError):
         return None
     return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text)
+
+
+def done_before(names: Sequence[str], locale: str) -> str:
+    """What was done by then; who is asked to say it again has to know, or it is done twice."""
+    return sentence("done_before", locale, tools=", ".join(names)) if names else ""
 
 
 def _form(call: ToolCall) -> tuple[str, str]:

@@ -9,7 +9,7 @@ from bot.domain.address import Address
 from bot.domain.conversation import TurnId
 from bot.domain.message import Sent
 from bot.errors import Ambiguous, Held, Permanent, Transient
-from bot.ports import Draft, Drafts, Observer
+from bot.ports import Draft, Drafts, Leaves, Observer
 
 T = TypeVar("T")
 
@@ -24,6 +24,12 @@ async def close_draft(draft: Draft, observer: Observer) -> None:
         await draft.abandon()
 
     await _tried(abandon, observer)
+
+
+def leave_draft(draft: object) -> None:
+    """Tell a draft that wants to know: whoever has its turn now shows what there is to see."""
+    if isinstance(draft, Leaves):
+        draft.leave()
 
 
 async def clear_draft(

@@ -11,6 +11,7 @@ from bot.domain.sentences import repeated, sentence
 from bot.engine.marks import Marks
 from bot.ports import Adapter, Clock, Observer
 from bot.ports import Outbox as OutboxPort
+from bot.recent import Recent
 
 NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 """When a held piece is due that no time frees: at the person's next message."""
@@ -34,6 +35,8 @@ class Delivering:
     ambiguous: AmbiguousPolicy
     locale: str
     marks: Marks = field(default_factory=Marks)
+    announced: Recent[tuple[int, int, int, int], None] = field(default_factory=lambda: Recent(1000))
+    """Pieces before which the mark stands alone already: retries need no second one."""
     hold: timedelta = field(kw_only=True)
     """How long what a platform holds back may wait for the person, counted from its making."""
     certain: Callable[[], Awaitable[None]] = field(kw_only=True)

@@ -7,10 +7,10 @@ from datetime import datetime
 from bot.domain.address import Address
 from bot.domain.conversation import TurnId
 from bot.domain.message import Sent
-from bot.engine.closing import close_draft
+from bot.engine.closing import close_draft, leave_draft
 from bot.engine.looking import CannotTellError, look
 from bot.errors import Ambiguous, Fenced, Held, Permanent, Transient
-from bot.ports import Activity, Clock, Draft, Drafts, Finds, Leaves, Observer
+from bot.ports import Activity, Clock, Draft, Drafts, Finds, Observer
 
 OPENING = 20.0
 """Seconds for the first sight of a draft: the end of its turn waits for one that is on its way."""
@@ -58,7 +58,7 @@ class Drafting:
         self._changed = asyncio.Event()
         self._draft: Draft | None = None
         self._task: asyncio.Task[None] | None = None
-        self._ended = False
+        self._is_left = False
         self._is_lost = False
 
     def start(self, group: asyncio.TaskGroup) -> None:
@@ -71,11 +71,15 @@ class Drafting:
 
     async def close(self) -> Draft | None:
         """Stop growing; the open draft, for the outbox to finish or abandon."""
-        self._ended = True
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
         return self._draft
+
+    def leave(self) -> None:
+        """Nobody here finishes or abandons it: its turn goes on without us, or begins again."""
+        self._is_left = True
+        leave_draft(self._draft)
 
     async def _run(self) -> None:
         try:
@@ -84,11 +88,6 @@ class Drafting:
             await self._grow()
         except Fenced:
             pass  # the lane's new holder shows what there is to see
-        except asyncio.CancelledError:
-            draft: object = self._draft
-            if not self._ended and isinstance(draft, Leaves):
-                draft.leave()  # the lane is lost, or this server stops
-            raise
         except Exception as error:  # the loop of a draft: a platform's code, and only decoration
             self._observer.failed(place=f"draft {self._name}", error=error)
 
@@ -169,6 +168,8 @@ class Drafting:
         if draft.sent is not None and draft.sent != self._resume:
             await self._write_down(draft, draft.sent)
         self._draft = draft
+        if self._is_left:
+            self.leave()  # it was on its way when its lane was lost
 
     async def _write_down(self, draft: Draft, sent: Sent) -> None:
         try:

@@ -8,9 +8,10 @@ from datetime import datetime, timedelta
 
 from bot.domain.records import Claim, Head, Waiting
 from bot.engine.delivering import NEVER, Delivering
-from bot.engine.moments import either
+from bot.engine.moments import either, is_cancelled
 from bot.engine.outbox import Delivery
 from bot.engine.parts import Parts
+from bot.engine.replaying import legible
 from bot.engine.stopping import Stops
 from bot.engine.taking import (
     next_work,
@@ -87,14 +88,14 @@ class Lane:
         failures = 0
         while True:
             try:
-                await self._hold()
+                await self._whole()
             except Exception as error:  # the lane around a turn: one conversation's, not the node's
                 found = tuple(_leaves(error))
                 if any(isinstance(one, Fenced) for one in found):
                     self.parked = True
                     return  # another node has it now: silence is the promise
                 self._parts.observer.failed(place="lane", error=found[0])
-                if _is_cancelled():
+                if is_cancelled():
                     return  # whatever went wrong beside it: this lane is not to go on
                 # While the database is away what is stored is safe, and the lane is still ours.
                 self._excused = all(isinstance(one, Transient) for one in found)
@@ -116,6 +117,15 @@ class Lane:
         with suppress(Fenced):
             await self._park(BROKEN)
 
+    async def _whole(self) -> None:
+        try:
+            await self._hold()
+        except asyncio.CancelledError as error:
+            if is_cancelled():
+                raise
+            # Else the task would be over, and the conversation ours with nobody to run it.
+            raise RuntimeError("foreign code has cancelled itself") from error
+
     async def _hold(self) -> None:
         head = await self._look()
         delivery = Delivery(
@@ -128,15 +138,20 @@ class Lane:
         if delivery.holds_up:
             # Whoever had the lane before may have ended between the answer and its way out.
             delivery.wake_held()
-        async with asyncio.TaskGroup() as group:
-            while True:
-                again = await self._step(head, delivery, group)
-                if again is None:
-                    return
-                head = again
+        try:
+            async with asyncio.TaskGroup() as group:
+                while True:
+                    again = await self._step(head, delivery, group)
+                    if again is None:
+                        return
+                    head = again
+        finally:
+            delivery.leave()
 
     async def _look(self) -> Head:
         head = await self._parts.lanes.head(self.claim)
+        if head.steps:
+            head = replace(head, steps=legible(head.steps, self._parts.codec))
         excused, self._excused = self._excused, False
         if excused and head.turn is not None:
             # That run ended because the database was away: it was no crash.
@@ -215,11 +230,6 @@ class Lane:
             self.parked = wake_at is not None
             return None
         return await self._again(delivery)
-
-
-def _is_cancelled() -> bool:
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
 
 
 def _leaves(error: Exception) -> Iterator[Exception]:

@@ -10,7 +10,7 @@ from bot.domain.records import Unsure
 from bot.domain.sentences import sentence
 from bot.domain.tool import ToolContext
 from bot.engine.audience import Audience
-from bot.engine.calling import cancelled
+from bot.engine.calling import cancelled, done_before
 from bot.engine.outcome import Outcome
 from bot.engine.parts import Parts
 from bot.engine.replaying import UNKNOWN, begun_calls, replies, used_by
@@ -65,16 +65,16 @@ class LastWords:
                 unsure.append(Unsure(call.name, step.key.removesuffix(UNKNOWN)))
             elif not ended.result.failed and not self._only_reads(call):
                 done.append(call.name)
-        lines = [sentence("done_before", self._locale, tools=", ".join(done))] if done else []
+        lines = [done_before(done, self._locale)]
         lines += [sentence("once_unknown", self._locale, tool=one.tool) for one in unsure]
         kept, closing = _split(outcome.messages)
-        kept += self._replayed(turn, steps, ends, but)
-        text = "\n\n".join(part for part in (outcome.text, *lines) if part)
-        if lines:
-            closing = [self._said(text)]
+        for message in self._replayed(turn, steps, ends, but):
+            kept.append(_speechless(message) if message.text in outcome.loose else message)
+        if any(lines):
+            closing = [self._said(_joined(*(one.text for one in closing), *lines))]
         return replace(
             outcome,
-            text=text,
+            text=_joined(outcome.text, *lines),
             messages=(*kept, *closing),
             unsure=(*outcome.unsure, *unsure),
         )
@@ -114,6 +114,15 @@ class LastWords:
 
     def _said(self, text: str) -> Message:
         return Message(Role.ASSISTANT, (Text(text),), sent_at=self._parts.clock.now())
+
+
+def _speechless(message: Message) -> Message:
+    """Its words stand in the closing message already."""
+    return replace(message, parts=tuple(p for p in message.parts if not isinstance(p, Text)))
+
+
+def _joined(*texts: str) -> str:
+    return "\n\n".join(text for text in texts if text)
 
 
 def _split(messages: Sequence[Message]) -> tuple[list[Message], list[Message]]:

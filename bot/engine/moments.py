@@ -39,3 +39,9 @@ def done(waiters: Waiters) -> None:
         future = waiters.pop()
         if not future.done():
             future.set_result(None)
+
+
+def is_cancelled() -> bool:
+    """Whether somebody has asked this task to end: foreign code may cancel itself, too."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

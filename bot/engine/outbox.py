@@ -9,10 +9,11 @@ from datetime import datetime, timedelta
 from bot.domain.conversation import Conversation, TurnId
 from bot.domain.message import Outbound, Sent
 from bot.domain.records import Claim, OutboxRow, OutboxState
-from bot.engine.closing import clear_draft, close_draft
+from bot.engine.closing import clear_draft, close_draft, leave_draft
 from bot.engine.delivering import NEVER, AmbiguousPolicy, Delivering
 from bot.engine.looking import CannotTellError, look
 from bot.engine.marks import Wire
+from bot.engine.moments import is_cancelled
 from bot.engine.persisting import persist
 from bot.engine.sending import addressed, send
 from bot.engine.unsent import Unsent
@@ -127,6 +128,11 @@ class Delivery:
             self._rows.append(row)
         if self._rows:
             self._left.clear()
+
+    def leave(self) -> None:
+        """Nobody goes on with this: drafts that no piece has become are not ours any more."""
+        while self._drafts:
+            leave_draft(self._drafts.popitem()[1])
 
     async def drain(self) -> datetime | None:
         """Send what is due. None when all has left, else when the next piece is due.
@@ -250,10 +256,7 @@ class Delivery:
         """Touch the wire; None when it did not leave and its row says what comes next."""
         sending = asyncio.ensure_future(self._send_in_time(row))
         try:
-            return await asyncio.shield(sending)
-        except asyncio.CancelledError:
-            await self._last_word(row, sending)
-            raise
+            return await self._end_of(row, sending)
         except (TimeoutError, Ambiguous) as error:
             reason = type(error).__name__
             if row.draft is not None and isinstance(error, TimeoutError):
@@ -282,6 +285,16 @@ class Delivery:
             await self._unknown(row, "unexpected")
         return None
 
+    async def _end_of(self, row: OutboxRow, sending: asyncio.Task[Sent]) -> Sent:
+        try:
+            return await asyncio.shield(sending)
+        except asyncio.CancelledError as error:
+            if sending.cancelled() and not is_cancelled():
+                # Nobody asked for it: it is a bug of the platform's code, and not our end.
+                raise RuntimeError("foreign code has cancelled itself") from error
+            await self._last_word(row, sending)
+            raise
+
     def _still_unsent(self, row: OutboxRow) -> None:
         """The platform said so, and it is known here even if it cannot be written down now."""
         self._shared.marks.will_mark(self._claim, row)
@@ -296,7 +309,7 @@ class Delivery:
             return
         if (error := sending.exception()) is None:
             self._shared.marks.has_left(self._claim, row, sending.result())
-        elif isinstance(error, (Held, Transient, Permanent)):
+        elif isinstance(error, (Held, Transient, Permanent)) and not isinstance(error, Doubtful):
             self._still_unsent(row)
 
     async def _send_in_time(self, row: OutboxRow) -> Sent:

@@ -9,7 +9,10 @@ from bot.domain.records import Approval, Spent, Unsure
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What is said, what the transcript keeps, what it used."""
+    """What is said, what the transcript keeps, what it used.
+
+    `loose` are the texts of replies that only the closing message holds: their calls are not kept.
+    """
 
     state: TurnState
     text: str
@@ -19,3 +22,4 @@ class Outcome:
     approval: Approval | None = None
     choices: tuple[Choice, ...] = ()
     unsure: tuple[Unsure, ...] = ()
+    loose: tuple[str, ...] = ()

@@ -1,11 +1,16 @@
 """What a model gets to read: persona, the window of the history, and what was just said."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from bot.domain.conversation import ConversationId
 from bot.domain.message import Message, Part, Reasoning, Role, Text, ToolCall, ToolResult
+from bot.ports import History
+
+FURTHER = 500
+"""Entries that are looked through for the question of one turn that fills the whole window."""
 
 _WIDE = re.compile("[\u2e80-\u9fff\uac00-\ud7a3\uf900-\ufaff\uff00-\uffef]")
 _NOT_A_NAME = re.compile(r"[^\w .\-]+")
@@ -39,6 +44,20 @@ def speaker(message: Message) -> str:
     return name or f"person {_NOT_A_NAME.sub('', message.sender.id)[-6:]}"
 
 
+async def remembered(
+    history: History, conversation: ConversationId, *, first: int, limit: int
+) -> Sequence[Message]:
+    """The newest entries from `first` on, at most `limit`.
+
+    Where all of them are one turn's, its question is further back and comes with its answer.
+    """
+    found = await history.window(conversation, first=first, limit=limit)
+    if len(found) < limit or any(message.role is Role.USER for message in found):
+        return found
+    more = await history.window(conversation, first=first, limit=limit + FURTHER)
+    return _in_short(more[_newest_begins(more) :])[-limit:]
+
+
 def build(
     *,
     persona: str,
@@ -51,8 +70,9 @@ def build(
     """The messages of a turn's first request.
 
     `history` is the window that the store gave, oldest first; as many of its newest entries
-    stay as fit into `tokens`, beginning with a person's message. Where several people speak,
-    every line of theirs is marked with its speaker.
+    stay as fit into `tokens`, beginning with a person's message. Where not even the newest
+    exchange fits, it goes without its calls. Where several people speak, every message of theirs
+    begins with its speaker.
     """
     # The date, not the time: a prompt that changes by the second is never cached by a provider.
     preface = f"{persona}\n\nToday is {now:%A, %Y-%m-%d} (UTC)."
@@ -67,6 +87,20 @@ def build(
 
 
 def _newest(history: Sequence[Message], tokens: int) -> Sequence[Message]:
+    start = _fits_from(history, tokens)
+    if start == len(history):
+        begins = _newest_begins(history)
+        history = [*history[:begins], *_in_short(history[begins:])]
+        start = _fits_from(history, tokens)
+    found = [_without_reasoning(message) for message in history[start:]]
+    kept = [message for message in found if _says_something(message)]
+    # A question that was taken back does not leave its answer as the beginning.
+    while kept and kept[0].role is not Role.USER:
+        kept.pop(0)
+    return kept
+
+
+def _fits_from(history: Sequence[Message], tokens: int) -> int:
     start = len(history)
     for position in range(len(history) - 1, -1, -1):
         tokens -= tokens_of(history[position])
@@ -76,12 +110,22 @@ def _newest(history: Sequence[Message], tokens: int) -> Sequence[Message]:
         # or an answer without its question, is refused by providers or misread by models
         if history[position].role is Role.USER:
             start = position
-    found = [_without_reasoning(message) for message in history[start:]]
-    kept = [message for message in found if _says_something(message)]
-    # A question that was taken back does not leave its answer as the beginning.
-    while kept and kept[0].role is not Role.USER:
-        kept.pop(0)
-    return kept
+    return start
+
+
+def _newest_begins(history: Sequence[Message]) -> int:
+    """Where the newest exchange begins: a person asks in one message, or in several."""
+    position = len(history)
+    while position and history[position - 1].role is not Role.USER:
+        position -= 1
+    while position and history[position - 1].role is Role.USER:
+        position -= 1
+    return position
+
+
+def _in_short(exchange: Sequence[Message]) -> list[Message]:
+    """Question and answer, without the calls and what they gave."""
+    return [one for one in exchange if one.role is not Role.TOOL and not one.calls]
 
 
 def _says_something(message: Message) -> bool:
@@ -96,19 +140,13 @@ def _without_reasoning(message: Message) -> Message:
 
 
 def _marked(message: Message) -> Message:
-    if message.role is not Role.USER or message.sender is None:
+    if message.role is not Role.USER or message.sender is None or not message.parts:
         return message
-    return replace(message, parts=tuple(_mark(message.parts, speaker(message))))
-
-
-def _mark(parts: Sequence[Part], name: str) -> Iterable[Part]:
-    marked = False
-    for part in parts:
-        if isinstance(part, Text) and not marked:
-            marked = True
-            yield Text(f"{name}: {part.text}")
-        else:
-            yield part
+    name, parts = speaker(message), message.parts
+    # Before everything in it: a caption or the name of a file may look like someone else's line.
+    if isinstance(parts[0], Text):
+        return replace(message, parts=(Text(f"{name}: {parts[0].text}"), *parts[1:]))
+    return replace(message, parts=(Text(f"{name}:"), *parts))
 
 
 def halved(messages: tuple[Message, ...], said: int) -> tuple[Message, ...]:

@@ -10,6 +10,7 @@ from bot.domain.records import Claim, Node, Waiting
 from bot.engine.lane import Lane
 from bot.engine.looks import POLL, Looks
 from bot.engine.lostclaims import LostClaims
+from bot.engine.moments import is_cancelled
 from bot.engine.renewing import Renewing
 from bot.errors import Transient
 from bot.ports import Clock, Hints, Observer
@@ -268,7 +269,9 @@ class Runner:
             if former is not None and not former.cancelling():
                 await _stop([former])
             await lane.run()
-        except Exception as error:  # the lane around a turn: one conversation's, not the node's
+        except (asyncio.CancelledError, Exception) as error:  # the lane around a turn
+            if isinstance(error, asyncio.CancelledError) and is_cancelled():
+                raise  # else foreign code has cancelled itself: it is one conversation's matter
             self._lost_claims.lost()
             self._observer.failed(place="lane", error=error)
 

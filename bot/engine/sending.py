@@ -1,12 +1,13 @@
 """One piece on the wire: by the draft that stands there already, else as a message of its own."""
 
+from contextlib import suppress
 from dataclasses import replace
 
 from bot.domain.conversation import Conversation
 from bot.domain.message import Outbound, Sent
 from bot.domain.records import OutboxRow
 from bot.engine.delivering import Delivering
-from bot.errors import Held, Permanent, Unfinishable
+from bot.errors import Ambiguous, Held, Permanent, Unfinishable
 from bot.ports import Adapter, Draft, Drafts
 
 
@@ -38,8 +39,12 @@ async def send(
 async def _send_whole(
     shared: Delivering, adapter: Adapter, row: OutboxRow, piece: Outbound
 ) -> Sent:
-    if (mark := shared.ahead(row, piece)) is not None:
-        await adapter.send(mark)
+    about = (row.conversation, row.turn, row.piece, row.repeats)
+    if about not in shared.announced and (mark := shared.ahead(row, piece)) is not None:
+        # Its end is not the piece's: that one would be given up for the sake of a word.
+        with suppress(Ambiguous):
+            await adapter.send(mark)
+        shared.announced.put(about, None)
     return await adapter.send(piece)
 
 

@@ -27,6 +27,7 @@ _UNNAMED: Mapping[Any, str] = {
     inspect.Parameter.VAR_POSITIONAL: "*",
     inspect.Parameter.VAR_KEYWORD: "**",
 }
+_NAMELESS = {inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.VAR_POSITIONAL}
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +140,11 @@ def _problems(
 ) -> Iterator[str]:
     if not summary:
         yield "a tool needs a docstring; the model reads it"
-    for one in taken:
-        yield from _parameter_problems(one, hints.get(one.name), described)
+    for one in parameters:
+        if one in taken:
+            yield from _parameter_problems(one, hints.get(one.name), described)
+        elif one.kind in _NAMELESS:
+            yield f"{one.name!r} is filled by name; leave out the / behind it or the * before it"
     if "return" not in hints:
         yield "say what it returns, for example -> str"
     names = {one.name for one in parameters}

@@ -64,9 +64,10 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A call that its person has to allow first."""
+    """A call that its person has to allow first, with the arguments that it will be given."""
 
     call: ToolCall
+    arguments: str
 
 
 class Toolbox:
@@ -102,11 +103,12 @@ class Toolbox:
         return tool.spec if tool else None
 
     def must_ask(self, call: ToolCall, audience: Audience, sender: Sender) -> Question | None:
+        """Nobody is asked about arguments that the function would not take: `run` says so."""
         tool = self._tools.get(call.name)
-        if tool is None:
+        if tool is None or not isinstance(self._verdict(tool.spec, audience, sender), Ask):
             return None
-        verdict = self._verdict(tool.spec, audience, sender)
-        return Question(call) if isinstance(verdict, Ask) else None
+        used = self._as_used(tool, call)
+        return Question(call, used.text) if used.outcome == "ok" else None
 
     async def run(
         self, call: ToolCall, context: ToolContext, audience: Audience, *, approved: bool = False
@@ -116,6 +118,8 @@ class Toolbox:
         if tool is None:
             return self._refused(context, audience, call, "missing", "There is no such function.")
         verdict = self._verdict(tool.spec, audience, context.sender, approved=approved)
+        if isinstance(verdict, Ask) and (used := self._as_used(tool, call)).outcome != "ok":
+            return self._told(call, context, audience, used, self._clock.monotonic())
         if not isinstance(verdict, Allow):
             return self._refused(
                 context, audience, call, "refused", "This function is not allowed here."
@@ -205,8 +209,15 @@ class Toolbox:
         if not running.done():
             is_over = await _let_go(running, late) and not tool.is_threaded
             return _Run("timeout", f"{call.name} gave no answer within {limit:g} seconds.", is_over)
+        return self._came_to(call, running.result)
+
+    def _as_used(self, tool: Tool, call: ToolCall) -> "_Run":
+        """The arguments with the defaults, or why the function cannot be called with them."""
+        return self._came_to(call, partial(tool.as_used, call.arguments))
+
+    def _came_to(self, call: ToolCall, result: Callable[[], str]) -> "_Run":
         try:
-            return _Run("ok", running.result())
+            return _Run("ok", result())
         except asyncio.CancelledError:
             return _Run("error", f"{call.name} was cancelled; go on without it.")
         except TriedToLeave as error:

@@ -13,7 +13,7 @@ from typing_extensions import ParamSpec, TypeVar
 
 from bot.domain.model import Effect, ToolSpec
 from bot.domain.tool import ToolContext
-from bot.engine.arguments import parse
+from bot.engine.arguments import as_used, parse
 from bot.engine.finding import Lookup, look_up
 from bot.engine.forking import ThisProcessOnly
 from bot.engine.options import EffectName, Options, options_of, spec_of
@@ -41,6 +41,7 @@ class Tool(Generic[P, R_co]):
         spec: ToolSpec,
         function: Callable[P, R_co],
         *,
+        parameters: type[BaseModel],
         bind: Callable[[ToolContext, str], Callable[[], object]],
         returns: TypeAdapter[Any],
         options: Options,
@@ -53,6 +54,7 @@ class Tool(Generic[P, R_co]):
         self.__wrapped__ = function
         self.__doc__ = function.__doc__
         self._options = options
+        self._parameters = parameters
         self._bind = bind
         self._returns = returns
 
@@ -91,11 +93,24 @@ class Tool(Generic[P, R_co]):
         return Tool(
             self.spec,
             self.__wrapped__,
+            parameters=self._parameters,
             bind=self._bind,
             returns=self._returns,
             options=self._options,
             plugin=plugin,
         )
+
+    def as_used(self, arguments: str) -> str:
+        """A model's arguments, with all that they leave to defaults, as JSON text.
+
+        Calling it with this text is calling it with those arguments.
+
+        Raises:
+            ToolRetry: the arguments are wrong; the message names the field.
+            TriedToLeave: to check them tried to end the program.
+        """
+        with _staying(self.spec.name):
+            return as_used(self._parameters, arguments)
 
     async def call(
         self, ctx: ToolContext, arguments: str, *, late: Callable[[], None] | None = None
@@ -179,7 +194,14 @@ class Tool(Generic[P, R_co]):
             return lambda: function(ctx, arguments)
 
         spec = spec_of(place, name, description.strip(), schema_of(parameters), options)
-        return Tool(spec, function, bind=bind, returns=TypeAdapter(Any), options=options)
+        return Tool(
+            spec,
+            function,
+            parameters=parameters,
+            bind=bind,
+            returns=TypeAdapter(Any),
+            options=options,
+        )
 
 
 @overload
@@ -231,7 +253,14 @@ def _make(function: Callable[P2, R2], name: str | None, **given: Any) -> Tool[P2
         called: Callable[..., object] = function
         return lambda: called(**values)
 
-    return Tool(spec, function, bind=bind, returns=signature.returns, options=options)
+    return Tool(
+        spec,
+        function,
+        parameters=signature.arguments,
+        bind=bind,
+        returns=signature.returns,
+        options=options,
+    )
 
 
 @contextmanager

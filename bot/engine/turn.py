@@ -11,7 +11,7 @@ from bot.domain.model import Reason
 from bot.domain.records import Approval
 from bot.domain.sentences import sentence
 from bot.engine.asking import Asking, NoAnswer, Reply
-from bot.engine.calling import Calling, drawn
+from bot.engine.calling import Calling, done_before, drawn
 from bot.engine.outcome import Outcome
 from bot.engine.replaying import ASKED
 from bot.engine.run import Run
@@ -32,7 +32,7 @@ class Thinking:
         self._run = run
         self._show = show
         self._messages: list[Message] = []
-        self._texts: list[str] = []
+        self._replies: list[Message] = []
         self._growing = ""
         self._steps = {step.n: step for step in steps}
         self._asking = Asking(run, steps, watched=watched, grew=self._grew)
@@ -56,20 +56,31 @@ class Thinking:
         except NoAnswer as error:
             return self.failed(error.sentence)
 
+    def let_go(self) -> None:
+        """Nothing is asked of it any more: those it works with point back to it."""
+        del self._asking, self._calling, self._show
+
     @property
     def come_to(self) -> Collection[int]:
         """The steps of an earlier run of which what it leaves behind tells already."""
         return self._calling.come_to
 
     def cut(self, mark: str) -> Outcome:
-        """What a cancelled turn leaves behind: the text shown so far, marked."""
-        text = self._text()
-        body = f"{text}\n\n{sentence(mark, self._locale)}" if text else ""
-        return self._outcome(TurnState.CANCELLED, body)
+        """What a cancelled turn leaves behind: the text shown so far, marked, and what was done.
+
+        Who orders a stop is told of it in any case; one that only yields may end without a word.
+        """
+        text, done = self._text(), self._done_before()
+        if not text and mark == "stopped_mark":
+            end = sentence("stopped", self._locale)
+        else:
+            end = sentence(mark, self._locale) if text or done else ""
+        return self._outcome(TurnState.CANCELLED, _joined(end, done))
 
     def failed(self, name: str, state: TurnState = TurnState.FAILED) -> Outcome:
-        """No answer: what was shown so far, and the sentence that says why there is no more."""
-        return self._outcome(state, _joined(self._text(), sentence(name, self._locale)))
+        """No answer: what was shown so far, why there is no more, and what was done by then."""
+        end = sentence(name, self._locale)
+        return self._outcome(state, _joined(end, self._done_before()))
 
     async def _steps_of(self, first: ToolCall | None) -> Outcome:
         n = 0
@@ -79,7 +90,7 @@ class Thinking:
         for _ in range(self._run.audience.max_steps):
             n += 1
             reply = await self._asking.reply(n, self._messages)
-            self._texts.append(reply.message.text)
+            self._replies.append(reply.message)
             self._growing = ""
             if not reply.message.calls:
                 await self._asking.note(n, reply)
@@ -100,11 +111,12 @@ class Thinking:
 
     def _question(self, calls: Sequence[ToolCall]) -> Outcome | None:
         for call in calls:
-            if self._run.toolbox.must_ask(call, self._run.audience, self._run.context.sender):
-                arguments = drawn(call.arguments)
-                # Where they are no JSON nobody can agree to them: the toolbox refuses the call.
-                if arguments is not None:
-                    return self._asked(call, arguments)
+            question = self._run.toolbox.must_ask(
+                call, self._run.audience, self._run.context.sender
+            )
+            arguments = None if question is None else drawn(question.arguments)
+            if arguments is not None:
+                return self._asked(call, arguments)
         return None
 
     # ---- what it comes to --------------------------------------------------------------
@@ -121,18 +133,22 @@ class Thinking:
         self._show(self._text(), self._calling.activities)
 
     def _text(self) -> str:
-        return _joined(*self._calling.notices, *self._texts, self._growing)
+        replies = (reply.text for reply in self._replies)
+        return _joined(*self._calling.notices, *replies, self._growing)
+
+    def _done_before(self) -> str:
+        return done_before(self._calling.done, self._locale)
 
     def _answered(self, reply: Reply) -> Outcome:
         text = self._text()
         if reply.reason is Reason.FILTERED and not text:
             return self.failed("filtered", TurnState.REFUSED)
+        end = ""
         if reply.reason in (Reason.LENGTH, Reason.FILTERED):
-            text = _joined(text, sentence("cut_mark", self._locale))
+            end = _joined(sentence("cut_mark", self._locale), self._done_before())
         elif not text:
-            text = sentence("empty_answer", self._locale)
-        self._messages.append(_said(reply.message, None if reply.message.text.strip() else text))
-        return self._outcome(TurnState.ANSWERED, text, closed=True)
+            end = _joined(sentence("empty_answer", self._locale), self._done_before())
+        return self._outcome(TurnState.ANSWERED, end, last=reply.message)
 
     def _asked(self, call: ToolCall, arguments: str) -> Outcome:
         text = sentence("approve", self._locale, tool=call.name, arguments=arguments)
@@ -150,10 +166,35 @@ class Thinking:
                 sentence("approve_no", self._locale),
             )
         )
-        said = self._outcome(TurnState.ANSWERED, _joined(self._text(), text))
-        return replace(said, approval=approval, choices=choices)
+        return replace(self._outcome(TurnState.ANSWERED, text), approval=approval, choices=choices)
 
-    def _outcome(self, state: TurnState, text: str, *, closed: bool = False) -> Outcome:
+    def _outcome(self, state: TurnState, end: str, *, last: Message | None = None) -> Outcome:
+        """What is said is everything so far and the end; the transcript holds each word once.
+
+        `last` is the reply that the transcript ends with, also where it is empty.
+        """
+        messages = self._kept()
+        loose = tuple(
+            reply.text for reply in self._replies if not any(reply is one for one in messages)
+        )
+        closing = _joined(*self._calling.notices, *loose, self._growing, end)
+        if last is not None:
+            messages.append(_saying(last, closing))
+        elif closing:
+            now = self._run.clock.now()
+            messages.append(Message(Role.ASSISTANT, (Text(closing),), sent_at=now))
+        return Outcome(
+            state,
+            _joined(self._text(), end),
+            tuple(messages),
+            self._asking.usage,
+            tuple(self._asking.spent),
+            unsure=tuple(self._calling.unsure),
+            loose=loose,
+        )
+
+    def _kept(self) -> list[Message]:
+        """The replies whose calls have come back, and what they gave."""
         messages = list(self._messages)
         if messages and messages[-1].calls:
             # A reply whose calls were never answered would make the next request invalid.
@@ -161,23 +202,12 @@ class Thinking:
                 messages += came_back
             else:
                 messages.pop()
-        if text and not closed:
-            messages.append(Message(Role.ASSISTANT, (Text(text),), sent_at=self._run.clock.now()))
-        return Outcome(
-            state,
-            text,
-            tuple(messages),
-            self._asking.usage,
-            tuple(self._asking.spent),
-            unsure=tuple(self._calling.unsure),
-        )
+        return messages
 
 
-def _said(message: Message, instead: str | None) -> Message:
-    if instead is None:
-        return message
+def _saying(message: Message, text: str) -> Message:
     kept = tuple(part for part in message.parts if not isinstance(part, Text))
-    return replace(message, parts=(*kept, Text(instead)))
+    return replace(message, parts=(*kept, Text(text)))
 
 
 def _joined(*texts: str) -> str:

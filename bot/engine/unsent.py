@@ -55,7 +55,6 @@ class Unsent:
             state=OutboxState.QUEUED,
             due_at=due_at,
             error=str(error),
-            attempts=row.attempts + 1,
             repeats=row.repeats + int(repeat),
         )
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from bot.domain.conversation import TurnState
-from bot.domain.message import Inbound, Kind
+from bot.domain.message import Inbound, Kind, Message, Role
 from bot.domain.records import Claim, Finish, Head, Waiting
 from bot.domain.sentences import locale_of, sentence
 from bot.engine.answer import Answering
@@ -18,10 +18,15 @@ from bot.engine.outbox import Delivery
 from bot.engine.parts import Parts
 from bot.engine.replaying import calls_under_way, doubts, used_by
 from bot.engine.stopping import Running, Stops
-from bot.engine.taking import COMMAND, SENTENCE, Amend, Obey, Say, Skip, Take, Wait, Work
+from bot.engine.taking import COMMAND, SENTENCE, Amend, Obey, Say, Skip, Take, Wait, Work, is_said
 
 MOST_RUNS = 3
 """A message that was in flight at this many crashes is poison (design section 7)."""
+
+
+FORGOTTEN = frozenset({"busy", "interrupted"})
+"""Not for the transcript: "busy" is said out of turn and would stand before what is answered later,
+and what was taken back has no words to be remembered."""
 
 
 class Working:
@@ -40,7 +45,7 @@ class Working:
         head = await self._with_question(head)
         match work:
             case Amend(rows):
-                await self._amend(rows)
+                await self._amend(rows, head, delivery)
                 return 0
             case Skip(rows):
                 await self._parts.journal.skip(self._claim, [row.id for row in rows])
@@ -68,14 +73,31 @@ class Working:
         asked = await self._parts.lanes.asked(asks)
         return replace(head, approval=replace(asks, asked=asked))
 
-    async def _amend(self, rows: Sequence[Waiting]) -> None:
+    async def _amend(self, rows: Sequence[Waiting], head: Head, delivery: Delivery) -> None:
         for row in rows:
             name = row.inbound.message.platform_id
             if name is not None:
                 taken_back = row.inbound.kind is Kind.RECALLED
                 edited = None if taken_back else row.inbound.message
                 await self._parts.inbox.amend(self._claim.conversation, name, edited)
-        await self._parts.journal.skip(self._claim, [row.id for row in rows])
+        if self._parts.interrupts and await self._leaves_unanswered(rows, head):
+            await self._say(rows, "interrupted", {}, head, delivery)
+        else:
+            await self._parts.journal.skip(self._claim, [row.id for row in rows])
+
+    async def _leaves_unanswered(self, rows: Sequence[Waiting], head: Head) -> bool:
+        """Whether what cut a turn before its first word is taken back: nothing answers it then."""
+        gone = {
+            row.inbound.message.platform_id for row in rows if row.inbound.kind is Kind.RECALLED
+        }
+        said = [row for row in head.waiting if is_said(row.inbound)]
+        left = [row for row in said if row.inbound.message.platform_id not in gone]
+        if head.session is None or not said or left:
+            return False
+        window = await self._parts.history.window(
+            self._claim.conversation, first=head.session.first, limit=1
+        )
+        return bool(window) and _is_asked(window[-1])
 
     async def _pause(self, seconds: float) -> None:
         """Wait for an album's other pictures, or for the person to finish typing."""
@@ -100,8 +122,7 @@ class Working:
             delivery,
             state=TurnState.REFUSED,
             route=SENTENCE + name,
-            # Said out of turn: in the transcript it would stand before what is answered later.
-            remembered=name != "busy",
+            remembered=name not in FORGOTTEN,
         )
 
     async def _obey(self, row: Waiting, command: Command, head: Head, delivery: Delivery) -> None:
@@ -164,6 +185,14 @@ class Working:
     async def _think(
         self, answering: Answering, rows: Sequence[Waiting], head: Head, group: asyncio.TaskGroup
     ) -> int:
+        try:
+            return await self._thought(answering, rows, head, group)
+        finally:
+            answering.let_go()
+
+    async def _thought(
+        self, answering: Answering, rows: Sequence[Waiting], head: Head, group: asyncio.TaskGroup
+    ) -> int:
         await answering.prepare(group)
         task: asyncio.Task[object] = group.create_task(answering.think())
         running = Running(answering.turn, rows[0].inbound, task)
@@ -196,3 +225,10 @@ class Working:
         await clear_draft(
             adapter, head.conversation.address, ended.id, ended.draft, self._parts.observer
         )
+
+
+def _is_asked(message: Message) -> bool:
+    """The last of what was said is a person's, or what a tool gave: no answer stands under it."""
+    if message.role is Role.USER:
+        return bool(message.text.strip())
+    return message.role is not Role.ASSISTANT or bool(message.calls)

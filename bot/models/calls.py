@@ -22,7 +22,8 @@ class Calls:
 
     A fragment belongs to the call of its index. Where the index is missing or says too little,
     the id decides, and then whether the arguments so far are already whole. Ids and names come
-    once, again and again, empty or as null: the first that is not empty stands.
+    once, again and again, empty or as null: the first that is not empty stands. An empty object
+    as the head of arguments is left out.
     """
 
     __slots__ = ("_calls", "_step")
@@ -39,10 +40,12 @@ class Calls:
         text = _as_text(arguments)
         call = self._known(index, id or "")
         if call is None or _begins(call, index, id or "", name or "", text):
-            self.put(id, name, arguments, index=index)
+            self.put(id, name or (call.name if call is not None else ""), arguments, index=index)
             return
         call.id = call.id or id or ""
         call.name = call.name or name or ""
+        if _is_empty(call.arguments) and text.lstrip().startswith("{"):
+            call.arguments = ""
         call.arguments += text
 
     def put(
@@ -82,14 +85,20 @@ class Calls:
 
 def _begins(call: _Call, index: int | None, id: str, name: str, arguments: str) -> bool:
     """Whether a fragment that points at this call is the head of another one."""
-    if not name or not call.name:
-        # vLLM has sent a fresh id, and no name, with every fragment of one call.
+    if not call.name:
         return False
-    if name != call.name:
+    if name and name != call.name:
         return True
-    if id and call.id and id != call.id:
+    # vLLM has sent a fresh id, and no name, with every fragment of one call.
+    if name and id and call.id and id != call.id:
         return not call.arguments or _is_whole(call.arguments)
-    return index is None and arguments.startswith("{") and _is_whole(call.arguments)
+    if not arguments.lstrip().startswith("{"):
+        return False
+    # Some gateways to Claude have put an empty object before the arguments of a call.
+    is_same = _is_empty(call.arguments) or (id != "" and id == call.id)
+    if is_same and (index is not None or not name):
+        return False
+    return _is_whole(call.arguments)
 
 
 def _as_text(arguments: Any) -> str:
@@ -99,7 +108,14 @@ def _as_text(arguments: Any) -> str:
     return msgspec.json.encode(arguments).decode()
 
 
+def _is_empty(arguments: str) -> bool:
+    return arguments.strip() in {"{}", "null"}
+
+
 def _is_whole(arguments: str) -> bool:
+    # Asked of every fragment that begins with a brace: what can be told without reading is.
+    if not arguments.rstrip().endswith(("}", "null")):
+        return False
     try:
         msgspec.json.decode(arguments)
     except (msgspec.DecodeError, RecursionError):

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from bot.errors import ContextTooLong, ParleyError, Permanent, Transient
+from bot.models.lenient import read
 
 
 class Busy(Transient):
@@ -32,9 +33,13 @@ class Complaint:
 
 _TOO_LONG = re.compile(
     r"context.?(length|window|size|limit)|exceed_context|maximum prompt length"
-    r"|(prompt|input|request)[^.]{0,40} (is )?too (long|large)|too many (input )?tokens"
+    r"|(prompt|input)( is)? too (long|large)|too many (input )?tokens"
     r"|reduce the length of the (messages|input|prompt)|exceeded model token limit"
     r"|token count[^.]{0,60} exceeds|range of input length|超长|上下文长度"
+)
+_TOO_LARGE = re.compile(
+    # What took too long was late, not long.
+    r"(prompt|input|request)((?! (took|tak(es|ing)|wait|queue))[^.]){0,40} too (long|large)"
 )
 _NO_MONEY = re.compile(
     r"insufficient[_ ](quota|balance|credits?|funds)|exceeded_current_quota|arrearage"
@@ -61,7 +66,7 @@ def failure(rung: str, complaint: Complaint) -> ParleyError:
         return ContextTooLong(said)
     if status == 429 or (status is None and _BUSY.search(words)):
         return Busy(said, retry_after=complaint.retry_after)
-    if _TOO_LONG.search(words) and status not in {401, 403, 404}:
+    if _is_too_long(status, words):
         return ContextTooLong(said)
     if _FILTERED.search(words):
         return PromptFiltered(said)
@@ -73,7 +78,7 @@ def failure(rung: str, complaint: Complaint) -> ParleyError:
 def complaint_of(status: int, content: bytes, retry_after: timedelta | None = None) -> Complaint:
     """Read the body of an answer whose status says that it is a complaint."""
     try:
-        body: object = msgspec.json.decode(content)
+        body: object = read(msgspec.json.decode, content)
     except (msgspec.DecodeError, RecursionError):
         body = {"message": content[:_ENOUGH].decode(errors="replace")}
     complaint = complaint_in(body, status) or _complaint(body, status)
@@ -129,6 +134,14 @@ def _status(code: Any) -> int | None:
 
 def _texts(error: dict[str, Any]) -> list[str]:
     return [str(error[key]) for key in ("message", "msg", "detail", "error_msg") if error.get(key)]
+
+
+def _is_too_long(status: int | None, words: str) -> bool:
+    if status in {401, 403, 404}:
+        return False
+    # A server that fails tells of requests that were queued or answered for too long.
+    late = status is not None and (status == 408 or status >= 500)
+    return bool(_TOO_LONG.search(words)) or (not late and bool(_TOO_LARGE.search(words)))
 
 
 def _passes(status: int | None, words: str) -> bool:

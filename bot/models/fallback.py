@@ -26,7 +26,11 @@ class Fallback:
         self._clock = clock
 
     async def stream(self, request: Request) -> AsyncGenerator[Delta, None]:
-        """See `ports.Model`; the last rung's error is the one that is raised."""
+        """See `ports.Model`; the last rung's error is the one that is raised.
+
+        A window that may still be shortened is better than a weaker model; one that has been
+        goes to the next rung, which may take more.
+        """
         names = list(self._order(request.facts.rung))
         shares = begin_times(len(names), self._clock.now(), request.first_due)
         for name, begin_by in zip(names, shares, strict=True):
@@ -38,11 +42,9 @@ class Fallback:
                         started = True
                         yield replace(delta, rung=name) if isinstance(delta, Finished) else delta
                 return
-            except ContextTooLong:
-                # The caller can shorten the window, which is better than a weaker model.
-                raise
-            except (Transient, Permanent):
-                if started or name == names[-1]:
+            except (Transient, Permanent) as error:
+                shorter = isinstance(error, ContextTooLong) and not request.shortened
+                if started or shorter or name == names[-1]:
                     raise
 
     def _order(self, first: str) -> Iterator[str]:

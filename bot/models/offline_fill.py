@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from math import isfinite
 from typing import Any
 
 from bot.models.offline_contrast import Span
@@ -210,6 +211,7 @@ def _enumerated(slot: Slot, tokens: Sequence[Token], span: Span) -> Any:
 
 def _number(raw: str, kind: str) -> int | float | None:
     value = number_of(raw)
-    if value is None:
+    # A row of more than 308 digits is infinite as a float.
+    if value is None or not isfinite(value):
         return None
     return int(value) if kind == "integer" or value.is_integer() else value

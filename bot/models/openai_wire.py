@@ -11,6 +11,7 @@ from bot.domain.model import Delta, Finished, Reason, TextDelta, ToolCallDelta
 from bot.errors import ContextTooLong, Permanent, Transient
 from bot.models.calls import Calls
 from bot.models.failures import complaint_in, failure
+from bot.models.lenient import read
 from bot.models.sse import Splitter
 
 
@@ -202,7 +203,7 @@ class Answer:
 
     def _decoded(self, payload: bytes) -> _Chunk:
         try:
-            return _decode(payload)
+            return read(_decode, payload)
         except msgspec.ValidationError:
             raise self._other_form(payload) from None
         except (msgspec.DecodeError, RecursionError):
@@ -261,7 +262,7 @@ class Answer:
 
 def _plain(payload: bytes) -> object:
     try:
-        decoded: object = msgspec.json.decode(payload)
+        decoded: object = read(msgspec.json.decode, payload)
     except (msgspec.DecodeError, RecursionError):
         return None
     return decoded

@@ -137,14 +137,24 @@ class Hints(Protocol):
 class Upkeep(Protocol):
     """What the schedule and the operator's commands do with rows at large."""
 
-    async def retain(self, rules: Retention) -> Mapping[str, int]: ...
+    async def retain(self, rules: Retention) -> Mapping[str, int]:
+        """A batch of each kind of what is past its time; how many rows of each were changed.
+
+        Raises:
+            PartlyDone: a kind could not be done; the others were.
+        """
+        ...
 
     async def expire_outbox(self, hold: timedelta, limit: int = 1000) -> Sequence[OutboxRow]:
         """Bury what has expired: queued rows past `expires_at`, held ones older than `hold`."""
         ...
 
     async def repair(self) -> int:
-        """Wake lanes that hold work and sleep without a time (there should be none)."""
+        """Wake lanes that hold work and sleep without a time (there should be none).
+
+        Also those in which a message waits and that sleep for longer than any lane rests: the
+        clock was set back since.
+        """
         ...
 
     async def health(self) -> StoreHealth: ...

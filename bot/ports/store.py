@@ -54,7 +54,10 @@ class Inbox(Protocol):
         ...
 
     async def move(self, tenant: str, old: Address, new: Address) -> None:
-        """Give a conversation a new address; the old one stays as an alias."""
+        """Give a conversation a new address; the old one stays as an alias.
+
+        No later edit means what was said before: a platform may number its messages anew there.
+        """
         ...
 
 
@@ -70,7 +73,8 @@ class Lanes(Protocol):
     async def rejoin(self, node: Node, lease: timedelta) -> Node | None:
         """Take an epoch after this one, whose lease ran out; None when somebody else has.
 
-        Asked again because the answer was lost, it gives the same one.
+        Whose row was dropped meanwhile has still its name. Asked again because the answer was
+        lost, it gives the same one.
         """
         ...
 
@@ -130,7 +134,8 @@ class Journal(Protocol):
         """Write (or write again, on another attempt) the turn's row, and its session's.
 
         An open approval of the turn's sender is dropped, unless the turn keeps it. Ordered before
-        everything later, but not waited for. Raises: Fenced.
+        everything later, but not waited for, unless it is another attempt: that outlives a process
+        which is ended by what it does first. Raises: Fenced.
         """
         ...
 
@@ -256,6 +261,13 @@ class Transcript(Protocol):
         """A page of one conversation, oldest first, what waits last (only without `before`)."""
         ...
 
+    async def awaited(self, tenant: str, address: Address, sender: Sender) -> Sequence[Address]:
+        """Where messages of the sender wait or are being answered, the newest first.
+
+        In all conversations of the address's account: an order that names none may mean any.
+        """
+        ...
+
 
 class Sessions(Protocol):
     async def end_session(self, claim: Claim, session: Session, by: Ending) -> None: ...
@@ -271,7 +283,8 @@ class Erasure(Protocol):
     ) -> None:
         """Delete a conversation's content, or what one sender wrote and was told.
 
-        Done when it returns: on SQLite also the write-ahead log is truncated.
+        What was begun at its address before the chat moved there belongs to it. Done when it
+        returns: on SQLite also the write-ahead log is truncated.
         The undone inbound rows stay (their bodies do not, but for commands and the `order` for
         it, which is known by its words only and may have to be obeyed once more).
         """
@@ -287,4 +300,6 @@ class Codec(Protocol):
 
     def encode_message(self, message: Message) -> str: ...
 
-    def decode_message(self, text: str) -> Message: ...
+    def decode_message(self, text: str) -> Message:
+        """What `encode_message` wrote. Raises: Permanent, where it cannot be read."""
+        ...

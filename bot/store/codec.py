@@ -25,6 +25,7 @@ from bot.domain.message import (
     Sent,
 )
 from bot.domain.records import Refusal
+from bot.errors import Permanent
 from bot.store.parts import parts_of, raws_of
 from bot.store.times import aware
 
@@ -102,7 +103,11 @@ class JsonCodec:
         return encode_message(message)
 
     def decode_message(self, text: str) -> Message:
-        return decode_message(text)
+        try:
+            return decode_message(text)
+        except UNREADABLE:
+            # Without the cause: it may quote what somebody said.
+            raise Permanent("a journal step that cannot be read") from None
 
     def encode_parts(self, parts: tuple[Part, ...]) -> str:
         return _text(_Parts(raws_of(parts), VERSION))

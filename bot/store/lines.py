@@ -25,12 +25,16 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A transcript entry; `person` is who said it or, for an answer, who was told."""
+    """A transcript entry; `person` is who said it or, for an answer, who was told.
+
+    `moved`: the chat has moved since then, and what the platform names by this id is another one.
+    """
 
     message: Message
     turn: int
     person: str
     event_key: str | None = None
+    moved: bool = False
 
 
 def lines_of(finish: Finish, origins: Sequence[Origin], address: Address) -> list[Line]:

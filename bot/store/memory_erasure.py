@@ -19,7 +19,15 @@ class MemoryErasure(MemoryHistory):
         self, claim: Claim, sender: Sender | None, *, order: InboundId | None = None
     ) -> None:
         self._held(claim)
-        where = claim.conversation
+        mine = self._rows.conversations[claim.conversation]
+        # What was begun at its address before the platform told that the chat has moved there too.
+        for where, known in self._rows.conversations.items():
+            if (known.tenant, known.address) == (mine.tenant, mine.address):
+                self._forget(where, sender, order)
+
+    def _forget(
+        self, where: ConversationId, sender: Sender | None, order: InboundId | None
+    ) -> None:
         person = None if sender is None else self._person(where, sender)
         turns = {
             id

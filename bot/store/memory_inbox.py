@@ -50,7 +50,7 @@ class MemoryInbox(MemoryRoom):
                 waiting.amended = True
         self._rows.lines[conversation] = [
             replace(line, message=amended(line.message, message))
-            if line.message.platform_id == platform_id
+            if line.message.platform_id == platform_id and not line.moved
             else line
             for line in self._rows.lines.get(conversation, ())
         ]
@@ -60,8 +60,11 @@ class MemoryInbox(MemoryRoom):
         if conversation is None:
             return
         self._rows.aliases[tenant, str(new)] = conversation
-        moved = replace(self._rows.conversations[conversation], address=new)
-        self._rows.conversations[conversation] = moved
+        known = self._rows.conversations[conversation]
+        if known.address != new:
+            lines = self._rows.lines.get(conversation, ())
+            self._rows.lines[conversation] = [replace(line, moved=True) for line in lines]
+        self._rows.conversations[conversation] = replace(known, address=new)
 
     def _settle(self, inbound: Inbound, placement: Placement) -> ConversationId:
         """The conversation at the inbound's address, made when there is none."""

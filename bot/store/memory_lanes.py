@@ -43,7 +43,7 @@ class MemoryLanes(MemoryRoom):
         return True
 
     async def rejoin(self, node: Node, lease: timedelta) -> Node | None:
-        epoch, _ = self._rows.nodes.get(node.name, (0, EPOCH))
+        epoch, _ = self._rows.nodes.get(node.name, (node.epoch, EPOCH))
         return await self.join(node.name, lease) if epoch == node.epoch else None
 
     async def leave(self, node: Node) -> None:
@@ -100,10 +100,10 @@ class MemoryLanes(MemoryRoom):
             if (where, turn) == (approval.conversation, max(turns))
         ]
         shown = pieces and all(line.row.state is OutboxState.SENT for line in pieces)
-        stands = [line.row.sent.platform_id for line in pieces if line.row.sent is not None]
+        stands = [one for line in pieces for one in (line.row.sent, line.row.draft)]
         return Asked(
             max(line.changed_at for line in pieces) if shown else None,
-            frozenset(filter(None, stands)),
+            frozenset(sent.platform_id for sent in stands if sent and sent.platform_id),
             any(line.row.repeats for line in pieces),
         )
 

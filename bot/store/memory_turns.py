@@ -22,6 +22,7 @@ from bot.store.lines import Line, Origin, lines_of
 from bot.store.memory_inbox import SAID, MemoryInbox
 from bot.store.memory_lanes import MemoryLanes
 from bot.store.memory_rows import InboxState, OutboxLine, TurnLine, UsageLine
+from bot.store.names import person_of
 from bot.store.times import aware
 
 
@@ -157,6 +158,18 @@ class MemoryHistory(MemoryJournal):
         if before is None:
             entries += self._waiting_entries(conversation)
         return entries
+
+    async def awaited(self, tenant: str, address: Address, sender: Sender) -> Sequence[Address]:
+        who = person_of(address, sender)
+        lines = [
+            line
+            for conversation, known in self._rows.conversations.items()
+            if known.tenant == tenant
+            for line in self._waiting(conversation)
+            if line.person == who and line.inbound is not None and line.inbound.kind in SAID
+        ]
+        lines.sort(key=lambda line: line.id, reverse=True)
+        return [self._rows.conversations[line.conversation].address for line in lines]
 
     async def said_by(self, tenant: str, sender: str, limit: int = 1000) -> Sequence[Entry]:
         entries: list[Entry] = []

@@ -11,7 +11,7 @@ from bot.domain.records import OutboxRow, OutboxState, Retention, UsageRow
 from bot.store.memory_erasure import MemoryErasure
 from bot.store.memory_rows import InboxState
 from bot.store.memory_schedule import MemorySessions
-from bot.store.operating import REMEMBERED, unsure_lasts, usage_lasts
+from bot.store.operating import REMEMBERED, RESTS, unsure_lasts, usage_lasts
 from bot.store.times import aware
 
 SIGNALS_LAST = timedelta(hours=1)
@@ -166,16 +166,22 @@ class MemoryUpkeep(MemorySessions, MemoryErasure):
 
     async def repair(self) -> int:
         woken = 0
+        latest = self._now() + timedelta(microseconds=RESTS)
         for conversation, lane in self._rows.lanes.items():
-            asleep = lane.node is None and lane.wake_at is None
-            if asleep and self._sleeps_on_work(conversation):
+            if lane.node is not None:
+                continue
+            if lane.wake_at is None:
+                sleeps = self._sleeps_on_work(conversation)
+            else:
+                sleeps = lane.wake_at > latest and bool(self._waiting(conversation))
+            if sleeps:
                 lane.wake_at = self._now()
                 woken += 1
         return woken
 
     async def health(self) -> StoreHealth:
-        states = [line.row.state for line in self._rows.outbox.values()]
-        inbox = [line.state for line in self._rows.inbox.values()]
+        states = [line.row.state for line in self._rows.outbox.values() if not line.bare]
+        inbox = [line.state for line in self._rows.inbox.values() if line.inbound is not None]
         return StoreHealth(
             waiting=inbox.count(InboxState.WAITING),
             outbox=tuple(
@@ -206,7 +212,10 @@ class MemoryUpkeep(MemorySessions, MemoryErasure):
         if line is None or line.bare or line.row.state not in {OutboxState.DEAD, OutboxState.HELD}:
             return False
         unexpiring = replace(line.row.outbound, expires_at=None)
-        self._set(line, state=OutboxState.QUEUED, due_at=self._now(), outbound=unexpiring)
+        # The person may have it already: it is marked, as every repetition is.
+        repeats = line.row.repeats + (line.row.error == "ambiguous")
+        state, due = OutboxState.QUEUED, self._now()
+        self._set(line, state=state, due_at=due, outbound=unexpiring, repeats=repeats)
         self._wake(conversation, self._now())
         return True
 

@@ -1,7 +1,7 @@
 """What operators look at, from rows to domain values, the same for every database."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from bot.domain.conversation import ConversationId, InboundId, TurnId
 from bot.domain.operating import InboxRow, InboxState, NodeHealth, UnsureCall
@@ -12,7 +12,21 @@ from bot.store.times import from_micros, micros_of
 REMEMBERED = micros_of(7 * 86400)
 """How long calls of unknown outcome are listed, at least, and nodes that fell silent."""
 
+RESTS = micros_of(90)
+"""Longer than a lane rests in which a message waits (`BROKEN` in `bot/engine/lane.py`)."""
+
+LOOKED_AT = 10
+"""So many batches of sessions that ended long ago one round of retention looks at."""
+
 STATES = {0: InboxState.WAITING, 2: InboxState.DEAD}
+
+
+class Seen(NamedTuple):
+    """The last of the sessions that ended long ago at which retention has looked."""
+
+    since: int = 0
+    where: int = 0
+    number: int = 0
 
 
 def inbox_row(row: Sequence[Any]) -> InboxRow:

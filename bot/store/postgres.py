@@ -69,11 +69,13 @@ class PostgresStore(
         Raises:
             ConfigError: nobody answers there, or does not let us in, or it cannot be used.
         """
-        prepare = migrate_postgres if self._mode == "write" else check_postgres
         try:
             if await self._pool.is_mixed_up():
                 raise ConfigError(f"database: at {server_of(self._url)} {UNSAID_POOLER}")
-            await prepare(self._pool.connect, self._url)
+            if self._mode == "write":
+                await migrate_postgres(self._pool.connect, self._url)
+            else:
+                await check_postgres(self._pool.connect, self._url)
             await self._pool.open()
             self._lease_pool.ready()
         except FAILURES as error:

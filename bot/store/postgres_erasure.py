@@ -21,20 +21,22 @@ class PostgresErasure(PostgresRoom):
     ) -> None:
         view = await self._view(claim)
         values = {
-            "conversation": claim.conversation,
             "who": None if sender is None else person_of(view.address, sender),
             "short": None if sender is None else plain(sender.id),
             "order": order or 0,
         }
+        covered: list[ConversationId] = [claim.conversation]
         try:
             async with self._pool.transaction() as transaction:
+                here = {"conversation": claim.conversation}
+                found = await transaction.fetch(statements_postgres.LOCK_NAMESAKES, here)
                 await hold(transaction, claim)
-                await transaction.fetch(shared(say.RAISE_FLOOR), values)
-                await _empty_waiting(transaction, values)
-                for statement in say.FORGET:
-                    await transaction.fetch(shared(statement), values)
+                covered[:] = (ConversationId(id) for (id,) in found)
+                for where in covered:
+                    await _forget(transaction, {**values, "conversation": where})
         finally:
-            self._windows.drop(claim.conversation)
+            for where in covered:
+                self._windows.drop(where)
 
     async def erase(self, tenant: str, address: Address) -> bool:
         place = {"tenant": tenant, "address": place_of(address)}
@@ -49,6 +51,13 @@ class PostgresErasure(PostgresRoom):
         for (conversation,) in found:
             self._windows.drop(ConversationId(conversation))
         return bool(found)
+
+
+async def _forget(transaction: Transaction, values: dict[str, Any]) -> None:
+    await transaction.fetch(shared(say.RAISE_FLOOR), values)
+    await _empty_waiting(transaction, values)
+    for statement in say.FORGET:
+        await transaction.fetch(shared(statement), values)
 
 
 async def _empty_waiting(transaction: Transaction, values: dict[str, Any]) -> None:

@@ -63,8 +63,8 @@ def _reason(error: BaseException, server: str, name: str, user: str) -> str:
             return f"{server} does not let user {user} in; mend user and password in database.url"
         case asyncpg.InvalidCatalogNameError():
             return (
-                f"there is no database {name} at {server}; make it (createdb {name}) or mend the "
-                "name in database.url"
+                f"there is no database {name} at {server}; make it (createdb -E UTF8 -T template0 "
+                f"{name}) or mend the name in database.url"
             )
         case asyncpg.InsufficientPrivilegeError():
             return (

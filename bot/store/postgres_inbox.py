@@ -22,6 +22,7 @@ from bot.store.postgres_room import PostgresRoom, plain
 from bot.store.postgres_sql import shared
 from bot.store.statements_upkeep import (
     FIND_STORED,
+    FORGET_NAMES,
     MOVE_CONVERSATION,
     REWRITE_INBOX,
     REWRITE_MESSAGE,
@@ -106,4 +107,5 @@ class PostgresInbox(PostgresRoom):
                     "place": place_of(new),
                 }
                 await transaction.fetch(say.ADD_ALIAS, values)
+                await transaction.fetch(shared(FORGET_NAMES), values)
                 await transaction.fetch(shared(MOVE_CONVERSATION), values)

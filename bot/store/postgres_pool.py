@@ -97,12 +97,15 @@ class Pool:
             except FAILURES:
                 connection.terminate()
 
-    async def connect(self) -> asyncpg.Connection:
-        """A connection of its own, as all of them are. Raises what the driver raises."""
+    async def connect(self, *, patience: float | None = None) -> asyncpg.Connection:
+        """A connection of its own, as all of them are; `patience` for each of its statements.
+
+        Raises what the driver raises.
+        """
         connection = await asyncpg.connect(
             self._url,
             timeout=self._patience,
-            command_timeout=self._patience,
+            command_timeout=self._patience if patience is None else patience,
             statement_cache_size=0 if self._pooled else 256,
             max_cached_statement_lifetime=0,
             server_settings=_ENCODING if self._pooled else None,

@@ -64,6 +64,11 @@ class PostgresReading(PostgresRoom):
         answered = {entry.event_key for entry in entries}
         return entries + [entry for entry in waiting if entry.event_key not in answered]
 
+    async def awaited(self, tenant: str, address: Address, sender: Sender) -> Sequence[Address]:
+        values = {"tenant": tenant, "who": person_of(address, sender)}
+        rows = await self._pool.fetch(shared(statements_upkeep.WAITING_BY), values)
+        return [waiting_entry_of(row).address for row in reversed(rows)]
+
     async def said_by(self, tenant: str, sender: str, limit: int = 1000) -> Sequence[Entry]:
         values = {"tenant": tenant, "who": sender, "limit": limit}
         waiting = await self._pool.fetch(shared(statements_upkeep.WAITING_BY), values)

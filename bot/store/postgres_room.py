@@ -15,6 +15,7 @@ from bot.errors import Fenced
 from bot.store import statements_postgres as say
 from bot.store.lines import Origin
 from bot.store.names import parse
+from bot.store.operating import Seen
 from bot.store.postgres_pool import Pool, Row, Transaction
 from bot.store.postgres_sql import Query
 from bot.store.windows import Windows
@@ -63,6 +64,8 @@ class PostgresRoom:
         self._views: OrderedDict[ConversationId, View] = OrderedDict()
         # How far the next epoch of a lost lease lies: no other process steps as far.
         self._stride = _LEAST + secrets.randbelow(_STRIDES)
+        # Up to where retention has looked at sessions that ended long ago.
+        self._seen = Seen()
 
     def _claimed(self, node: Node, row: Row) -> Claim:
         """A claim from (conversation, fence, the fence before)."""

@@ -1,14 +1,17 @@
 """Sessions, retention and the operator's side of the outbox, on PostgreSQL."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 
 from bot.domain.conversation import ConversationId, Ending, Session, TurnId
 from bot.domain.operating import StoreHealth
 from bot.domain.records import Claim, IdleRule, Node, OutboxRow, OutboxState, Retention, Swept
+from bot.errors import ParleyError, PartlyDone, Permanent, Transient
 from bot.store import statements_postgres_upkeep as say
 from bot.store import statements_upkeep
-from bot.store.operating import REMEMBERED, unsure_lasts, usage_lasts
+from bot.store.operating import LOOKED_AT, REMEMBERED, RESTS, Seen, unsure_lasts, usage_lasts
 from bot.store.postgres_room import PostgresRoom, hold, plain
 from bot.store.postgres_sql import shared
 from bot.store.reading import readable_rows
@@ -47,36 +50,45 @@ class PostgresUpkeep(PostgresRoom):
         lines = {"before": now - micros_of(rules.retain_seconds), "limit": rules.batch}
         keys = {"before": now - micros_of(rules.keys_seconds), "limit": rules.batch}
         told = {"doing": UNSURE, "before": now - unsure_lasts(rules), "limit": rules.batch}
-        over = {"over": now - usage_lasts(rules)}
-        ((messages, turns, spent),) = await self._pool.fetch(say.DROP_LINES, {**lines, **over})
+        signals = {"before": now - SIGNALS_LAST}
+        steps = (
+            partial(self._apart, statements_upkeep.BARE_INBOX, journal, "inbox"),
+            partial(self._apart, statements_upkeep.BARE_SENT, journal, "outbox"),
+            partial(self._apart, statements_upkeep.BARE_DEAD, lines, "outbox"),
+            partial(self._drop_lines, {**lines, "over": now - usage_lasts(rules)}),
+            partial(self._apart, statements_upkeep.DROP_INBOX, keys, "keys"),
+            partial(self._apart, statements_upkeep.DROP_OUTBOX, keys, "keys"),
+            partial(self._apart, DROP_SIGNALS, signals, "signals"),
+            partial(self._apart, DROP_UNSURE, told, "unsure"),
+            partial(self._apart, statements_upkeep.DROP_TICKS, {"before": now - TICKS_LAST}),
+            partial(self._apart, statements_upkeep.DROP_SLOTS, signals),
+            partial(self._apart, statements_upkeep.DROP_QUESTIONS, signals),
+            partial(self._drop_sessions, lines["before"], LOOKED_AT * rules.batch),
+            partial(
+                self._apart, statements_upkeep.DROP_NODES, {"before": now - REMEMBERED}, "nodes"
+            ),
+        )
+        return await _each(steps)
+
+    async def _apart(
+        self, statement: Statement, values: Mapping[str, int | str], kind: str | None = None
+    ) -> Mapping[str, int]:
+        """In a transaction of its own: one that takes too long does not undo the others."""
+        async with self._pool.transaction() as transaction:
+            changed = await transaction.change(shared(statement), values)
+        return {} if kind is None else {kind: changed}
+
+    async def _drop_lines(self, values: Mapping[str, int]) -> Mapping[str, int]:
+        ((messages, turns, spent),) = await self._pool.fetch(say.DROP_LINES, values)
         if messages:
             self._windows.clear()
-        async with self._pool.transaction() as transaction:
+        return {"messages": messages, "turns": turns, "usage": spent}
 
-            async def count(statement: Statement, values: Mapping[str, int | str]) -> int:
-                return await transaction.change(shared(statement), values)
-
-            await count(statements_upkeep.FORGET_SUMMARIES, lines)
-            for statement, lasts in (
-                (statements_upkeep.DROP_TICKS, TICKS_LAST),
-                (statements_upkeep.DROP_SLOTS, SIGNALS_LAST),
-                (statements_upkeep.DROP_QUESTIONS, SIGNALS_LAST),
-            ):
-                await count(statement, {"before": now - lasts})
-            return {
-                "inbox": await count(statements_upkeep.BARE_INBOX, journal),
-                "outbox": await count(statements_upkeep.BARE_SENT, journal)
-                + await count(statements_upkeep.BARE_DEAD, lines),
-                "messages": messages,
-                "turns": turns,
-                "keys": await count(statements_upkeep.DROP_INBOX, keys)
-                + await count(statements_upkeep.DROP_OUTBOX, keys),
-                "signals": await count(DROP_SIGNALS, {"before": now - SIGNALS_LAST}),
-                "unsure": await count(DROP_UNSURE, told),
-                "usage": spent,
-                "sessions": await transaction.change(say.DROP_SESSIONS, lines),
-                "nodes": await count(statements_upkeep.DROP_NODES, {"before": now - REMEMBERED}),
-            }
+    async def _drop_sessions(self, before: int, most: int) -> Mapping[str, int]:
+        values = {"before": before, "most": most, **self._seen._asdict()}
+        ((gone, looked, *last),) = await self._pool.fetch(say.DROP_SESSIONS, values)
+        self._seen = Seen(*last) if looked == most else Seen()
+        return {"sessions": gone}
 
     async def expire_outbox(self, hold: timedelta, limit: int = 1000) -> Sequence[OutboxRow]:
         values = {"hold": micros_of(hold.total_seconds()), "limit": limit}
@@ -84,7 +96,7 @@ class PostgresUpkeep(PostgresRoom):
         return sorted(rows, key=lambda row: (row.created_at, row.turn, row.piece))
 
     async def repair(self) -> int:
-        return len(await self._pool.fetch(say.REPAIR, {}))
+        return len(await self._pool.fetch(say.REPAIR, {"rests": RESTS}))
 
     async def health(self) -> StoreHealth:
         ((waiting,),) = await self._pool.fetch(shared(statements_upkeep.COUNT_WAITING), {})
@@ -133,3 +145,21 @@ class PostgresUpkeep(PostgresRoom):
     async def tick_done(self, job: str, scheduled_at: datetime) -> None:
         values = {"which": job, "at": to_micros(scheduled_at)}
         await self._pool.fetch(shared(statements_upkeep.TICK_DONE), values)
+
+
+async def _each(steps: Iterable[Callable[[], Awaitable[Mapping[str, int]]]]) -> Mapping[str, int]:
+    """Do them all, whichever of them fails.
+
+    Raises:
+        PartlyDone: one did.
+    """
+    counts: Counter[str] = Counter()
+    failure: ParleyError | None = None
+    for step in steps:
+        try:
+            counts.update(await step())
+        except (Transient, Permanent) as error:
+            failure = failure or error
+    if failure is not None:
+        raise PartlyDone(str(failure), counts) from failure
+    return dict(counts)

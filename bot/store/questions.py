@@ -23,11 +23,12 @@ def turn_that_asked(approval: Approval, newest: Sequence[Sequence[Any]]) -> Turn
 
 
 def asked_of(pieces: Sequence[Sequence[Any]]) -> Asked:
-    """What became of the question, from (state, changed_at, sent, repeats) of each piece."""
+    """What became of the question: (state, changed_at, sent, draft, repeats) of each piece."""
     states = {state for state, *_ in pieces}
     shown = states == {OutboxState.SENT.value}
     last = max((changed_at for _, changed_at, *_ in pieces), default=0)
-    stands = [decode_sent(sent) for _, _, sent, _ in pieces]
+    # Where it grew it stands, and may be answered, before that it was sent is written.
+    stands = [decode_sent(where) for _, _, sent, draft, _ in pieces for where in (sent, draft)]
     return Asked(
         from_micros(last) if shown else None,
         frozenset(sent.platform_id for sent in stands if sent is not None and sent.platform_id),

@@ -56,16 +56,22 @@ class SqliteStore(
         Raises:
             ConfigError: another server has the file, or the file cannot be used.
         """
-        if self._mode == "write":
-            create(self._path)
-            self._lock.take()
-        elif not self._path.exists():
-            raise ConfigError(f"database: {self._path} is not there; `parley serve` makes it")
         try:
+            if self._mode == "write":
+                create(self._path)
+                self._lock.take()
+            elif not self._path.exists():
+                raise ConfigError(f"database: {self._path} is not there; `parley serve` makes it")
             self._open_file()
-        except (ParleyError, sqlite3.Error, OSError):
+        except (ParleyError, sqlite3.Error, OSError) as error:
             self._lock.free()
-            raise
+            if isinstance(error, ParleyError):
+                raise
+            why = error.strerror if isinstance(error, OSError) else str(error)
+            raise ConfigError(
+                f"database: {self._path} cannot be opened ({why}): run this as the user that runs "
+                "Parley, and see that its folder can be written to"
+            ) from error
 
     async def close(self) -> None:
         """Commit what is queued, and let the next server have the file."""

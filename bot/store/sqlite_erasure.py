@@ -2,6 +2,7 @@
 
 import sqlite3
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -44,24 +45,25 @@ class SqliteErasure(SqliteRoom):
         # Deletions are numbered; all up to `_rewritten` are in no page that is left of the file.
         self._deletions = self._rewritten = 0
         self._forgotten: dict[tuple[InboundId, Sender | None], _Owed] = {}
-        self._erased: dict[tuple[str, str], _Owed] = {}
+        self._erased: dict[str, _Owed] = {}
 
     async def forget(
         self, claim: Claim, sender: Sender | None, *, order: InboundId | None = None
     ) -> None:
+        covered: list[ConversationId] = [claim.conversation]
+
         def write(db: sqlite3.Connection) -> int:
             _, address = holding(db, claim)
             person = None if sender is None else person_of(address, sender)
             values = {
-                "conversation": claim.conversation,
                 "who": person,
                 "short": None if sender is None else sender.id,
                 "order": order or 0,
             }
-            db.execute(say.RAISE_FLOOR, values)
-            _empty_waiting(db, values)
-            for statement in say.FORGET:
-                db.execute(statement, values)
+            here = {"conversation": claim.conversation}
+            covered[:] = (id for (id,) in db.execute(say.NAMESAKES, here).fetchall())
+            for where in covered:
+                _forget(db, {**values, "conversation": where})
             return self._deleted()
 
         owed = None if order is None else self._forgotten.get((order, sender))
@@ -69,32 +71,39 @@ class SqliteErasure(SqliteRoom):
             try:
                 owed = _Owed(await self._writer.run(write))
             finally:
-                self._windows.drop(claim.conversation)
+                for where in covered:
+                    self._windows.drop(where)
             if order is not None:
                 self._remember((order, sender), owed)
         await self._cut_off(owed)
 
     async def erase(self, tenant: str, address: Address) -> bool:
         place = {"tenant": tenant, "address": place_of(address)}
+        mark = {"name": _mark_of(tenant, place["address"]), "value": "owed"}
 
-        def write(db: sqlite3.Connection) -> tuple[list[int], int]:
+        def write(db: sqlite3.Connection) -> tuple[list[int], bool, int]:
             found = [id for (id,) in db.execute(say.CONVERSATIONS_AT, place).fetchall()]
             for conversation in found:
                 for statement in say.ERASE:
                     db.execute(statement, {"conversation": conversation})
+            if found:
+                db.execute(say.ADD_SETTING, mark)
+            owed = db.execute(say.GET_SETTING, {"which": mark["name"]}).fetchall()
             self._homes.clear()
-            return found, self._deleted()
+            return found, bool(owed), self._deleted()
 
-        found, deletion = await self._writer.run(write)
+        found, is_owed, deletion = await self._writer.run(write)
         for conversation in found:
             self._windows.drop(ConversationId(conversation))
-        if found:
-            self._erased[tenant, place["address"]] = _Owed(deletion)
-        owed = self._erased.get((tenant, place["address"]))
-        if owed is None:
+        if not is_owed:
             return False
+        # Asked again, what this process has rewritten already is only to be cut off.
+        owed = self._erased.get(mark["name"])
+        if found or owed is None:
+            owed = self._erased[mark["name"]] = _Owed(deletion)
         await self._cut_off(owed)
-        self._erased.pop((tenant, place["address"]), None)
+        await self._writer.run(lambda db: db.execute(say.DROP_SETTING, mark))
+        self._erased.pop(mark["name"], None)
         return True
 
     def _remember(self, order: tuple[InboundId, Sender | None], owed: _Owed) -> None:
@@ -136,6 +145,18 @@ class SqliteErasure(SqliteRoom):
         db.execute("VACUUM")
         self._rewritten = self._deletions
         return cut_log(db)
+
+
+def _mark_of(tenant: str, address: str) -> str:
+    """What says in the file itself that an erasure is not done: a command's process forgets it."""
+    return f"erasing {sha256(f'{tenant} {address}'.encode()).hexdigest()}"
+
+
+def _forget(db: sqlite3.Connection, values: dict[str, Any]) -> None:
+    db.execute(say.RAISE_FLOOR, values)
+    _empty_waiting(db, values)
+    for statement in say.FORGET:
+        db.execute(statement, values)
 
 
 def _empty_waiting(db: sqlite3.Connection, values: dict[str, Any]) -> None:

@@ -44,6 +44,7 @@ def create(path: Path) -> None:
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.touch(mode=0o600, exist_ok=True)
+        path.open("r+b").close()
     except OSError as error:
         raise ConfigError(
             f"database: {path} cannot be written ({error.strerror}); "

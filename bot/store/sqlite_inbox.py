@@ -24,6 +24,7 @@ from bot.store.sqlite_room import HOMES, Home, SqliteRoom
 from bot.store.statements_upkeep import (
     FIND_STORED,
     FIND_WAITING,
+    FORGET_NAMES,
     MOVE_CONVERSATION,
     REWRITE_INBOX,
     REWRITE_MESSAGE,
@@ -93,7 +94,9 @@ class SqliteInbox(SqliteRoom):
                 return
             self._homes.clear()
             db.execute(statements.ADD_ALIAS, _alias(tenant, new, found))
-            db.execute(MOVE_CONVERSATION, {"conversation": found.id, "place": str(new)})
+            where = {"conversation": found.id, "place": str(new)}
+            db.execute(FORGET_NAMES, where)
+            db.execute(MOVE_CONVERSATION, where)
 
         await self._writer.run(write)
 

@@ -59,7 +59,13 @@ class SqliteLanes(SqliteRoom):
         )
 
     async def rejoin(self, node: Node, lease: timedelta) -> Node | None:
-        values = {**_me(node), "until": self._now() + micros_of(lease.total_seconds())}
+        now = self._now()
+        values = {
+            "name": node.name,
+            "holder": node.epoch,
+            "epoch": max(now, node.epoch + 1),
+            "alive_until": now + micros_of(lease.total_seconds()),
+        }
 
         def write(db: sqlite3.Connection) -> Node | None:
             found = db.execute(statements.REJOIN, values).fetchall()

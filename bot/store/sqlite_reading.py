@@ -46,11 +46,25 @@ class SqliteReading(SqliteRoom):
             "before": _NEWEST if before is None else before,
             "limit": limit,
         }
-        entries = [entry_of(row) for row in reversed(self._read(statements_upkeep.PAGE, where))]
+        # What waits is looked for first: what is answered in between, by the writer's thread, is
+        # then found twice, not never, and its event key tells.
+        waiting: list[Entry] = []
         if before is None:
-            waiting = self._read(statements_upkeep.PAGE_WAITING, where)
-            entries += [waiting_entry_of(row) for row in waiting]
-        return entries
+            rows = self._read(statements_upkeep.PAGE_WAITING, where)
+            waiting = [waiting_entry_of(row) for row in rows]
+        said = self._read(statements_upkeep.PAGE, where)
+        entries = [entry_of(row) for row in reversed(said)]
+        answered = {entry.event_key for entry in entries}
+        return entries + [entry for entry in waiting if entry.event_key not in answered]
+
+    async def awaited(self, tenant: str, address: Address, sender: Sender) -> Sequence[Address]:
+        values = {"tenant": tenant, "who": person_of(address, sender)}
+
+        def look(db: sqlite3.Connection) -> list[Address]:
+            rows = db.execute(statements_upkeep.WAITING_BY, values).fetchall()
+            return [waiting_entry_of(row).address for row in reversed(rows)]
+
+        return await self._scan(look)
 
     async def said_by(self, tenant: str, sender: str, limit: int = 1000) -> Sequence[Entry]:
         values = {"tenant": tenant, "who": sender, "limit": limit}

@@ -13,6 +13,7 @@ from bot.errors import Fenced, Transient
 from bot.ports import Clock
 from bot.store import statements
 from bot.store.names import parse
+from bot.store.operating import Seen
 from bot.store.sqlite_file import connect, connect_reading, translate, translated
 from bot.store.sqlite_writer import Writer
 from bot.store.times import to_micros
@@ -58,6 +59,8 @@ class SqliteRoom:
         self._abandoned_at = 0
         # The tenant whose lane was claimed last: the next claim begins behind it.
         self._served = ""
+        # Up to where retention has looked at sessions that ended long ago.
+        self._seen = Seen()
 
     def _now(self) -> int:
         return to_micros(self._clock.now())

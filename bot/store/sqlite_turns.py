@@ -44,7 +44,11 @@ class SqliteJournal(SqliteRoom):
                 who = {"conversation": claim.conversation, "who": turn.sender.id}
                 db.execute(statements.DROP_APPROVAL, who)
 
-        self._writer.post(write)
+        if turn.attempts > 1:
+            # What ended the process before may do so again at once: it has to be counted.
+            await self._writer.run(write)
+        else:
+            self._writer.post(write)
 
     async def step(self, claim: Claim, turn: TurnId, step: Step, *, durable: bool) -> None:
         values = {"turn": turn, "n": step.n, "body": encode_step(step)}

@@ -10,7 +10,7 @@ from bot.domain.conversation import ConversationId, Ending, Session, TurnId
 from bot.domain.operating import StoreHealth
 from bot.domain.records import Claim, IdleRule, Node, OutboxRow, OutboxState, Retention, Swept
 from bot.store import statements_upkeep as say
-from bot.store.operating import REMEMBERED, unsure_lasts, usage_lasts
+from bot.store.operating import LOOKED_AT, REMEMBERED, RESTS, Seen, unsure_lasts, usage_lasts
 from bot.store.reading import readable_rows
 from bot.store.sqlite_room import Rows, SqliteRoom, owner
 from bot.store.statements import LIMIT, WAKE_AT, sql
@@ -75,7 +75,8 @@ class SqliteUpkeep(SqliteRoom):
         lines = {"before": retain, "limit": rules.batch}
         keys = {"before": now - micros_of(rules.keys_seconds), "limit": rules.batch}
         told = {"doing": UNSURE, "before": now - unsure_lasts(rules), "limit": rules.batch}
-        over = {**lines, "over": now - usage_lasts(rules)}
+        most = {"most": LOOKED_AT * rules.batch, **self._seen._asdict()}
+        over = {**lines, **most, "over": now - usage_lasts(rules)}
         old = await self._scan(lambda db: _look(db, over))
 
         def write(db: sqlite3.Connection) -> dict[str, int]:
@@ -86,7 +87,7 @@ class SqliteUpkeep(SqliteRoom):
             spent = _changed(db, say.DROP_USAGE, old.turns)
             db.executemany(say.DROP_TURN, _named(old.turns))
             sessions = _changed(db, say.DROP_SESSION, old.sessions)
-            db.execute(say.FORGET_SUMMARIES, lines)
+            db.executemany(say.FORGET_SUMMARY, _named(old.summaries))
             for statement, lasts in (
                 (say.DROP_TICKS, TICKS_LAST),
                 (say.DROP_SLOTS, SIGNALS_LAST),
@@ -109,6 +110,7 @@ class SqliteUpkeep(SqliteRoom):
             }
 
         counts = await self._writer.run(write)
+        self._seen = old.seen
         await self._writer.run(_shrink, alone=True)
         for where in {where for where, _ in old.messages}:
             self._windows.drop(ConversationId(where))
@@ -138,13 +140,21 @@ class SqliteUpkeep(SqliteRoom):
 
     async def repair(self) -> int:
         now = self._now()
-        found = await self._scan(lambda db: db.execute(say.SLEEPING).fetchall())
+        latest = {"latest": now + RESTS}
+        found = await self._scan(
+            lambda db: [
+                *db.execute(say.SLEEPING).fetchall(),
+                *db.execute(say.OVERSLEEPING, latest).fetchall(),
+            ]
+        )
         if not found:
             return 0
 
         def write(db: sqlite3.Connection) -> int:
             return sum(
-                db.execute(say.WAKE_SLEEPING, {"conversation": where, "now": now}).rowcount
+                db.execute(
+                    say.WAKE_SLEEPING, {"conversation": where, "now": now, **latest}
+                ).rowcount
                 for (where,) in found
             )
 
@@ -238,21 +248,33 @@ class _Old(NamedTuple):
     turns: list[tuple[int, int]]
     emptied: list[tuple[int, int]]
     sessions: list[tuple[int, int]]
+    summaries: list[tuple[int, int]]
+    seen: Seen
 
 
 def _look(db: sqlite3.Connection, values: Mapping[str, int]) -> _Old:
     """Turns that ended long ago, the transcript's entries that they wrote, their sessions."""
     turns = db.execute(say.OLD_TURNS, values).fetchall()
+    newest: dict[int, int] = {}
+    for where, turn, _ in turns:
+        newest[where] = max(turn, newest.get(where, turn))
     messages = [
         (where, seq)
-        for where, turn, _ in turns
+        for where, turn in newest.items()
         for (seq,) in db.execute(say.OLD_MESSAGES, {"conversation": where, "which": turn})
     ]
+    ended = db.execute(say.OLD_SESSIONS, values).fetchall()
+    seen = Seen()
+    if len(ended) == values["most"]:
+        where, n, at, *_ = ended[-1]
+        seen = Seen(at, where, n)
     return _Old(
         messages,
         turns=[(where, turn) for where, turn, is_over in turns if is_over],
         emptied=[(where, turn) for where, turn, is_over in turns if not is_over],
-        sessions=db.execute(say.OLD_SESSIONS, values).fetchall(),
+        sessions=[(where, n) for where, n, _, is_over, _ in ended if is_over],
+        summaries=[(where, n) for where, n, *_, has_summary in ended if has_summary],
+        seen=seen,
     )
 
 

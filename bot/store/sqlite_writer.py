@@ -217,10 +217,10 @@ class Writer:
             self._roll_back()
             if is_our_mistake(error):
                 return self._one_by_one(group, error)
-            return self._give_up(group, str(translate(error)))
+            return self._give_up(group, _because(error))
         except MemoryError:
             self._roll_back()
-            return self._give_up(group, _NO_MEMORY)
+            return self._give_up(group, Transient(_NO_MEMORY))
         except (ParleyError, *_MISTAKES) as error:
             self._roll_back()
             return self._one_by_one(group, error)
@@ -242,14 +242,16 @@ class Writer:
         if len(group) > 1:
             return [job for member in group for job in self._try([member])]
         (job,) = group
-        job.error = translate(error) if isinstance(error, sqlite3.Error) else error
+        job.error = _because(error) if isinstance(error, sqlite3.Error) else error
         self._resolve(group)
         return []
 
-    def _give_up(self, group: list[_Job], why: str) -> list[_Job]:
+    def _give_up(self, group: list[_Job], why: ParleyError) -> list[_Job]:
         """Tell everyone who waits; what nobody waits for goes into the next group, in order."""
         for job in group:
-            job.error = Transient(why)
+            # One each: raised in as many places, each gets a traceback of its own.
+            job.error = Transient(str(why))
+            job.error.__cause__ = why.__cause__
         self._resolve(group)
         return [job for job in group if job.future is None][-KEPT:]
 
@@ -257,7 +259,7 @@ class Writer:
         try:
             job.value = job.operation(self._connection())
         except sqlite3.Error as error:
-            job.error = translate(error)
+            job.error = _because(error)
         except MemoryError:
             job.error = Transient(_NO_MEMORY)
         except (ParleyError, *_MISTAKES) as error:
@@ -319,6 +321,13 @@ class Writer:
         if done and self._loop is not None:
             with suppress(RuntimeError):  # the loop is closed: nobody waits any more
                 self._loop.call_soon_threadsafe(_deliver, done)
+
+
+def _because(error: sqlite3.Error) -> ParleyError:
+    """What it means for the caller; the log names SQLite's own error behind it (SQLITE_FULL)."""
+    told = translate(error)
+    told.__cause__ = error
+    return told
 
 
 def _broken(error: BaseException) -> str:

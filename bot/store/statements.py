@@ -177,11 +177,16 @@ _ME = and_(node.c.name == bindparam("node"), node.c.epoch == bindparam("holder")
 RENEW = sql(
     update(node).where(_ME, node.c.alive_until > NOW).values(alive_until=bindparam("until"))
 )
+# Whoever stood still for a week finds no row of his own: nobody has taken the name either.
 REJOIN = sql(
-    update(node)
-    .where(_ME)
-    .values(epoch=node.c.epoch + literal_column("1"), alive_until=bindparam("until"))
-    .returning(node.c.epoch)
+    insert_into(node)
+    .on_conflict_do_update(
+        index_elements=[node.c.name],
+        set_={**excluded(node, "alive_until"), "epoch": node.c.epoch + literal_column("1")},
+        where=node.c.epoch == bindparam("holder"),
+    )
+    .returning(node.c.epoch),
+    ["name", "epoch", "alive_until"],
 )
 LEAVE = sql(update(node).where(_ME).values(alive_until=literal_column("0")))
 IS_ALIVE = sql(select(literal_column("1")).select_from(node).where(_ME, node.c.alive_until > NOW))

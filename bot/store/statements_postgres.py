@@ -143,6 +143,16 @@ RETURNING node IS NULL
 )
 HOLD = query("WITH <held> SELECT tenant, shard FROM held", **PARTS)
 LOCK_LANE = query("SELECT FROM lane WHERE conversation_id = :conversation FOR UPDATE")
+# Itself, and what was begun at its address before the platform told that the chat has moved there.
+LOCK_NAMESAKES = query(
+    """
+SELECT l.conversation_id FROM conversation mine
+JOIN conversation c ON c.tenant = mine.tenant AND c.address = mine.address
+JOIN lane l ON l.conversation_id = c.id
+WHERE mine.id = :conversation
+ORDER BY l.conversation_id FOR NO KEY UPDATE OF l
+"""
+)
 
 # ---- the head of a lane ------------------------------------------------------------------
 

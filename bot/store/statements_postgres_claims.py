@@ -19,11 +19,12 @@ RETURNING <now>
 """
 )
 # An epoch that nobody else would choose: who finds it there has taken it himself, and lost the
-# answer.
+# answer. Whoever stood still for a week finds no row: nobody has taken the name either.
 REJOIN = query(
     """
-UPDATE node SET epoch = :next, alive_until = <now> + :lease::bigint
-WHERE name = :node AND epoch IN (:holder, :next)
+INSERT INTO node (name, epoch, alive_until) VALUES (:node, :next, <now> + :lease::bigint)
+ON CONFLICT (name) DO UPDATE SET epoch = excluded.epoch, alive_until = excluded.alive_until
+WHERE node.epoch IN (:holder, :next)
 RETURNING epoch
 """
 )

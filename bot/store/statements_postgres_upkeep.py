@@ -49,6 +49,12 @@ RETURNING s.conversation_id, resting.tenant, s.n
 # ---- retention ---------------------------------------------------------------------------
 
 # A turn's lines go first; its row stays as long as what it has used is counted.
+#
+# Lines have no index by turn. They stand in the order of their turns, so that the oldest are the
+# first of their conversation: all before the first line of a newer turn than those in `old`. One
+# that stands behind that (never, as turns follow each other) would go with the newer one.
+#
+# The conversations are locked before their lines, as /forget does it.
 DROP_LINES = query(
     """
 WITH old AS MATERIALIZED (
@@ -56,9 +62,20 @@ WITH old AS MATERIALIZED (
   WHERE ended_at IS NOT NULL AND ended_at <= :before AND (body <> '' OR ended_at <= :over::bigint)
   ORDER BY ended_at LIMIT :limit
 ),
+homes AS MATERIALIZED (
+  SELECT id FROM conversation WHERE id IN (SELECT conversation_id FROM old)
+  ORDER BY id FOR NO KEY UPDATE
+),
+reach AS MATERIALIZED (
+  SELECT last.id, coalesce((
+    SELECT seq FROM message WHERE conversation_id = last.id AND message.turn > last.turn
+    ORDER BY seq LIMIT 1), 9223372036854775807) AS seq
+  FROM (
+    SELECT homes.id, max(old.id) AS turn FROM homes JOIN old ON old.conversation_id = homes.id
+    GROUP BY homes.id) last
+),
 gone AS (
-  DELETE FROM message m USING old
-  WHERE m.conversation_id = old.conversation_id AND m.turn = old.id
+  DELETE FROM message m USING reach WHERE m.conversation_id = reach.id AND m.seq < reach.seq
   RETURNING m.conversation_id, m.seq
 ),
 raised AS (
@@ -83,18 +100,31 @@ SELECT (SELECT count(*) FROM gone), (SELECT count(*) FROM old), (SELECT count(*)
 """
 )
 # The newest has the number that the next one follows; a turn that is not finished writes its own.
+# A conversation that has fallen silent keeps its newest for good: a round looks at no more than
+# `most` of all these, and the next one goes on where it ended. Nothing is joined: how many are
+# found is not known to the planner, which would read all sessions.
 DROP_SESSIONS = query(
     """
-WITH old AS MATERIALIZED (
-  SELECT conversation_id, n FROM session s
-  WHERE ended_at IS NOT NULL AND ended_at <= :before
-    AND EXISTS (
-      SELECT FROM session newer WHERE newer.conversation_id = s.conversation_id AND newer.n > s.n)
+WITH looked AS MATERIALIZED (
+  SELECT ctid AS place, conversation_id, n, ended_at, summary IS NOT NULL AS speaks FROM session
+  WHERE ended_at IS NOT NULL AND ended_at <= :before AND ended_at >= :since::bigint
+    AND (ended_at, conversation_id, n) > (:since::bigint, :where::bigint, :number::bigint)
+  ORDER BY ended_at, conversation_id, n LIMIT :most
+),
+old AS MATERIALIZED (
+  SELECT place FROM looked
+  WHERE n < (SELECT max(s.n) FROM session s WHERE s.conversation_id = looked.conversation_id)
     AND NOT EXISTS (
-      SELECT FROM turn WHERE turn.conversation_id = s.conversation_id AND state = 'thinking')
-  LIMIT :limit
+      SELECT FROM turn WHERE turn.conversation_id = looked.conversation_id AND state = 'thinking')
+),
+gone AS (DELETE FROM session WHERE ctid = ANY (ARRAY(SELECT place FROM old))),
+silenced AS (
+  UPDATE session SET summary = NULL WHERE ctid = ANY (
+    ARRAY(SELECT place FROM looked WHERE speaks EXCEPT SELECT place FROM old))
 )
-DELETE FROM session s USING old WHERE s.conversation_id = old.conversation_id AND s.n = old.n
+SELECT (SELECT count(*) FROM old), (SELECT count(*) FROM looked), ended_at, conversation_id, n
+FROM (SELECT) one LEFT JOIN (
+  SELECT * FROM looked ORDER BY ended_at DESC, conversation_id DESC, n DESC LIMIT 1) last ON true
 """
 )
 
@@ -141,7 +171,8 @@ RETRY = query(
     """
 WITH <lane_first>,
 revived AS (
-  UPDATE outbox SET state = 'queued', due_at = <now>, expires_at = NULL, changed_at = <now>
+  UPDATE outbox SET state = 'queued', due_at = <now>, expires_at = NULL, changed_at = <now>,
+    repeats = repeats + CASE error WHEN 'ambiguous' THEN 1 ELSE 0 END
   FROM lane_first
   WHERE conversation_id = :conversation AND turn = :turn AND piece = :piece
     AND body IS NOT NULL AND state IN ('dead', 'held')
@@ -172,12 +203,17 @@ SELECT FROM dropped
 """,
     lane_first=_LANE_FIRST,
 )
+# Together with lanes that wake later than any rests that has a message waiting: the clock of the
+# database has been set back since. When an answer goes out, a platform may have said itself.
 REPAIR = query(
     """
-UPDATE lane SET wake_at = <now>
-WHERE node IS NULL AND wake_at IS NULL AND conversation_id IN (
-  SELECT conversation_id FROM inbox WHERE state = 0
-  UNION SELECT o.conversation_id FROM outbox o WHERE <sendable>)
+WITH work AS (
+  SELECT conversation_id, true AS is_said FROM inbox WHERE state = 0
+  UNION SELECT o.conversation_id, false FROM outbox o WHERE <sendable>
+)
+UPDATE lane SET wake_at = <now> FROM work
+WHERE lane.conversation_id = work.conversation_id AND node IS NULL
+  AND (wake_at IS NULL OR is_said AND wake_at > <now> + :rests::bigint)
 RETURNING 1
 """,
     sendable=_SENDABLE,

@@ -90,6 +90,20 @@ REWRITE_MESSAGE = sql(
     .where(message.c.conversation_id == HERE, message.c.seq == bindparam("which"))
     .values(body=bindparam("text"))
 )
+# Where a chat lives now it numbers its messages anew: what a later edit names is none of these.
+FORGET_NAMES = sql(
+    update(message)
+    .where(
+        message.c.conversation_id == HERE,
+        message.c.platform_id.is_not(None),
+        # Only once: a platform tells of a move from either side, and may repeat itself.
+        exists().where(
+            conversation.c.id == message.c.conversation_id,
+            conversation.c.address != bindparam("place"),
+        ),
+    )
+    .values(platform_id=_NULL)
+)
 MOVE_CONVERSATION = sql(
     update(conversation).where(conversation.c.id == HERE).values(address=bindparam("place"))
 )
@@ -102,10 +116,9 @@ NEWEST_TURNS = sql(
     .order_by(turn.c.id.desc())
     .limit(LIMIT)
 )
+_piece = (outbox.c.state, outbox.c.changed_at, outbox.c.sent, outbox.c.draft, outbox.c.repeats)
 PIECES_OF_TURN = sql(
-    select(outbox.c.state, outbox.c.changed_at, outbox.c.sent, outbox.c.repeats).where(
-        outbox.c.conversation_id == HERE, outbox.c.turn == bindparam("which")
-    )
+    select(*_piece).where(outbox.c.conversation_id == HERE, outbox.c.turn == bindparam("which"))
 )
 
 # ---- reading for people ------------------------------------------------------------------
@@ -294,6 +307,18 @@ FORGET_WAITING = sql(
         _mine(inbox.c.person),
     )
 )
+# Itself, and what was begun at its address before the platform told that the chat has moved there.
+_other = conversation.alias("other")
+NAMESAKES = sql(
+    select(_other.c.id)
+    .join_from(
+        conversation,
+        _other,
+        and_(_other.c.tenant == conversation.c.tenant, _other.c.address == conversation.c.address),
+    )
+    .where(conversation.c.id == HERE)
+    .order_by(_other.c.id)
+)
 CONVERSATIONS_AT = sql(
     union(
         select(conversation.c.id).where(
@@ -372,9 +397,20 @@ OLD_TURNS = sql(
     .order_by(turn.c.ended_at)
     .limit(LIMIT)
 )
+# Lines have no index by turn. They stand in the order of their turns, so that the oldest are the
+# first of their conversation: all before the first line of a newer turn than this one.
+_later = message.alias("later")
+_first_later = (
+    select(_later.c.seq)
+    .where(_later.c.conversation_id == HERE, _later.c.turn > bindparam("which"))
+    .order_by(_later.c.seq)
+    .limit(literal_column("1"))
+    .scalar_subquery()
+)
 OLD_MESSAGES = sql(
     select(message.c.seq).where(
-        message.c.conversation_id == HERE, message.c.turn == bindparam("which")
+        message.c.conversation_id == HERE,
+        message.c.seq < func.coalesce(_first_later, literal_column("9223372036854775807")),
     )
 )
 DROP_MESSAGE = sql(
@@ -388,31 +424,38 @@ DROP_USAGE = sql(
 )
 _newer = session.alias("newer")
 _no_turn_runs = ~exists().where(turn.c.conversation_id == session.c.conversation_id, THINKING)
+_is_followed = exists().where(
+    _newer.c.conversation_id == session.c.conversation_id, _newer.c.n > session.c.n
+)
 # The newest has the number that the next one follows; a turn that is not finished writes its own.
+# A conversation that has fallen silent keeps its newest for good: a round looks at no more than
+# `most` of all these, and the next one goes on where it ended.
 OLD_SESSIONS = sql(
-    select(session.c.conversation_id, session.c.n)
+    select(
+        session.c.conversation_id,
+        session.c.n,
+        session.c.ended_at,
+        and_(_is_followed, _no_turn_runs),
+        session.c.summary.is_not(None),
+    )
     .where(
         session.c.ended_at.is_not(None),
         session.c.ended_at <= BEFORE,
-        exists().where(
-            _newer.c.conversation_id == session.c.conversation_id, _newer.c.n > session.c.n
-        ),
-        _no_turn_runs,
+        session.c.ended_at >= bindparam("since"),
+        tuple_(session.c.ended_at, session.c.conversation_id, session.c.n)
+        > tuple_(bindparam("since"), bindparam("where"), bindparam("number")),
     )
-    .limit(LIMIT)
+    .order_by(session.c.ended_at, session.c.conversation_id, session.c.n)
+    .limit(bindparam("most"))
 )
 DROP_SESSION = sql(
     delete(session).where(
         session.c.conversation_id == HERE, session.c.n == bindparam("which"), _no_turn_runs
     )
 )
-FORGET_SUMMARIES = sql(
+FORGET_SUMMARY = sql(
     update(session)
-    .where(
-        session.c.ended_at.is_not(None),
-        session.c.ended_at <= BEFORE,
-        session.c.summary.is_not(None),
-    )
+    .where(session.c.conversation_id == HERE, session.c.n == bindparam("which"))
     .values(summary=_NULL)
 )
 DROP_TICKS = sql(delete(tick).where(tick.c.scheduled_at <= BEFORE))
@@ -464,7 +507,18 @@ RETRY = sql(
         outbox.c.body.is_not(None),
         outbox.c.state.in_([literal_column("'dead'"), literal_column("'held'")]),
     )
-    .values(state=literal_column("'queued'"), due_at=NOW, expires_at=_NULL, changed_at=NOW)
+    .values(
+        state=literal_column("'queued'"),
+        due_at=NOW,
+        expires_at=_NULL,
+        changed_at=NOW,
+        # The person may have it already: it is marked, as every repetition is.
+        repeats=outbox.c.repeats
+        + case(
+            (outbox.c.error == literal_column("'ambiguous'"), literal_column("1")),
+            else_=literal_column("0"),
+        ),
+    )
 )
 DROP = sql(
     delete(outbox).where(
@@ -504,18 +558,36 @@ _sleeping = select(lane.c.conversation_id).where(
     ),
 )
 SLEEPING = sql(_sleeping)
+# Later than any rests that has a message waiting: the clock has been set back since. When an
+# answer goes out, a platform may have said itself.
+_LATE: Any = lane.c.wake_at > bindparam("latest")
+OVERSLEEPING = sql(
+    select(lane.c.conversation_id).where(
+        lane.c.node.is_(None),
+        lane.c.wake_at.is_not(None),
+        _LATE,
+        lane.c.conversation_id.in_(select(inbox.c.conversation_id).where(WAITING)),
+    )
+)
 WAKE_SLEEPING = sql(
     update(lane)
-    .where(lane.c.conversation_id == HERE, lane.c.node.is_(None), lane.c.wake_at.is_(None))
+    .where(
+        lane.c.conversation_id == HERE, lane.c.node.is_(None), or_(lane.c.wake_at.is_(None), _LATE)
+    )
     .values(wake_at=NOW)
 )
 COUNT_WAITING = sql(select(func.count()).select_from(inbox).where(WAITING))
 COUNT_DEAD = sql(
-    select(func.count()).select_from(inbox).where(inbox.c.state == literal_column("2"))
+    # Whose body is gone can be neither seen nor tried again.
+    select(func.count())
+    .select_from(inbox)
+    .where(inbox.c.state == literal_column("2"), inbox.c.body.is_not(None))
 )
 COUNT_UNSENT = sql(select(outbox.c.state, func.count()).where(UNSENT).group_by(outbox.c.state))
 COUNT_BURIED = sql(
-    select(func.count()).select_from(outbox).where(outbox.c.state == literal_column("'dead'"))
+    select(func.count())
+    .select_from(outbox)
+    .where(outbox.c.state == literal_column("'dead'"), outbox.c.body.is_not(None))
 )
 
 # ---- listeners, ticks, settings -------------------------------------------------
@@ -567,6 +639,7 @@ TICK_DONE = sql(
 )
 GET_SETTING = sql(select(setting.c.value).where(setting.c.name == bindparam("which")))
 ADD_SETTING = sql(insert_into(setting).on_conflict_do_nothing(), ["name", "value"])
+DROP_SETTING = sql(delete(setting).where(setting.c.name == bindparam("name")))
 TRY_WRITE = sql(
     insert_into(setting).on_conflict_do_update(
         index_elements=[setting.c.name], set_=excluded(setting, "value")

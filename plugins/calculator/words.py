@@ -15,14 +15,22 @@ LONGEST = 500
 """Characters of an expression."""
 
 _SYMBOLS = str.maketrans(
-    {"²": "**2", "³": "**3", "½": ".5", "¼": ".25", "¾": ".75", "×": "*", "✕": "*", "∗": "*"}
+    {"½": ".5", "¼": ".25", "¾": ".75", "×": "*", "✕": "*", "∗": "*"}
     | {"⋅": "*", "·": "*", "÷": "/", "∕": "/", "−": "-", "–": "-", "—": "-", "^": "**"}
     | {"√": " sqrt ", "π": " pi ", "、": ",", "。": " ", "“": " ", "”": " ", "’": " ", "'": " "}
 )
 _DIGITS = "零一二三四五六七八九"
-_CHINESE = re.compile("[零〇一二两三四五六七八九十百千万亿点]+")
-_MIXED = re.compile(r"(?:\d+(?:\.\d+)?[百千万亿]+)+")
-_POWERS = {"百": 2, "千": 3, "万": 4, "亿": 8}
+_ARABIC = str.maketrans(_DIGITS, "0123456789")
+_POWERS = {"十": 1, "百": 2, "千": 3, "万": 4, "亿": 8}
+# A whole run at once: of 10²³ each sign alone would be a power of its own.
+_RAISED = re.compile("[⁰¹²³⁴-⁹⁺⁻]+")
+_CHINESE = re.compile(r"(?:\d+(?:\.\d+)?|[零〇一二两三四五六七八九十百千万亿点])+")
+# A digit that counts tenths has no decimals: 一千二点五 could be two numbers.
+_AMOUNT = re.compile(
+    r"(?P<whole>[^点]+)(?:(?<![百千万亿][一二三四五六七八九\d])点"
+    r"(?P<decimals>[零一二三四五六七八九\d]+)(?P<units>[百千万亿]*)|点)?"
+)
+_DECIMAL = re.compile(r"\d+\.?\d*|\.\d+")
 # Never begun within another number and never taken back: a row of 500 digits is read once.
 _NUMBER = r"(?<![\d.,])[$€£¥]?(?>\d[\d,]*\.?\d*|\.\d+)%?"
 
@@ -55,7 +63,7 @@ def read_words() -> Words:
         for key in ("first", "then")
     )
     word = rf"(?:{'|'.join([*read['units'], *read['scales']])})\b"
-    before = rf"(?:\d[\d,.]*\s*(?=(?:{'|'.join(read['scales'])})\b))?"
+    before = rf"(?:\.?\d[\d,.]*\s*(?=(?:{'|'.join(read['scales'])})\b))?"
     return Words(
         first,
         then,
@@ -74,17 +82,23 @@ def make_plain(text: str) -> str:
     """Write what was said with digits and signs; what is not understood stays."""
     words = read_words()
     # Before NFKC, which makes 5² a 52.
-    text = unicodedata.normalize("NFKC", text[: LONGEST + 1].translate(_SYMBOLS))
+    text = _RAISED.sub(lambda match: _power(match[0]), text[: LONGEST + 1])
+    text = unicodedata.normalize("NFKC", text.translate(_SYMBOLS))
     text = text.translate(_SYMBOLS).lower()
     for pattern, meant in words.first:
         text = pattern.sub(meant, text)
     text = words.numbers.sub(lambda match: _english_number(match[0], words), text)
-    text = _MIXED.sub(lambda match: _mixed_number(match[0]), text)
     text = _CHINESE.sub(lambda match: _chinese_number(match[0]), text)
     text = re.sub(r"\s+", " ", text)
     for pattern, meant in words.then:
         text = pattern.sub(meant, text)
     return text.lstrip(" ?!=,:;").rstrip(" ?!=.,:;")
+
+
+def _power(raised: str) -> str:
+    """⁻⁶ is **-6; a sum up there belongs into brackets."""
+    said = unicodedata.normalize("NFKC", raised)
+    return f"**({said})" if re.search(r"\d[+−]", said) else f"**{said} "
 
 
 def _english_number(said: str, words: Words) -> str:
@@ -96,46 +110,60 @@ def _english_number(said: str, words: Words) -> str:
             group = (group or Fraction(1)) * 100
         elif word in words.scales:
             total, group = total + (group or Fraction(1)) * words.scales[word], Fraction(0)
-        elif word != "and":
+        elif _DECIMAL.fullmatch(word):
             group += Fraction(word.rstrip("."))
-    return decimal_text(total + group)
+        elif word != "and":
+            return said
+    return decimal_text(total + group) or said
 
 
-def _mixed_number(text: str) -> str:
-    """3万5千 is 35000."""
-    parts = re.findall(r"(\d+(?:\.\d+)?)([百千万亿]+)", text)
-    return decimal_text(
-        sum(
-            (Fraction(n) * 10 ** sum(_POWERS[unit] for unit in units[:4]) for n, units in parts),
-            Fraction(0),
-        )
-    )
+def _chinese_number(said: str) -> str:
+    """三十五 is 35, 八五 is 85, 三点一四 is 3.14, 3万5千 is 35000; the rest is left alone."""
+    text = said.replace("〇", "零").replace("两", "二")
+    parts = _AMOUNT.fullmatch(text)
+    if parts is None or not re.search(rf"[\d{_DIGITS}十]", parts["whole"]):
+        return said
+    whole, decimals, units = parts["whole"], parts["decimals"], parts["units"]
+    try:
+        value = _whole(whole)
+        if value and decimals:
+            value = f"{value}.{decimals.translate(_ARABIC)}"
+        if value and units:
+            value = decimal_text(Fraction(value) * 10 ** sum(_POWERS[unit] for unit in units))
+    except ValueError:
+        return said
+    return value or said
 
 
-def _chinese_number(text: str) -> str:
-    """三十五 is 35, 八五 is 85, 三点一四 is 3.14; a lone unit or point is left alone."""
-    text = text.replace("〇", "零").replace("两", "二")
-    whole, point, decimals = text.partition("点")
-    if not re.search(rf"[{_DIGITS}十]", whole) or "点" in decimals:
-        return text
-    if re.search(r"[十百千万亿]", whole):
-        value = str(_chinese_whole(whole))
-    else:
-        value = "".join(str(_DIGITS.index(digit)) for digit in whole)
-    digits = "".join(str(_DIGITS.index(digit)) for digit in decimals if digit in _DIGITS)
-    return f"{value}.{digits}" if point and digits else value
+def _whole(text: str) -> str:
+    has_units = re.search("[十百千万亿]", text)
+    return decimal_text(_amount(text)) if has_units else text.translate(_ARABIC)
 
 
-def _chinese_whole(text: str) -> int:
-    for unit, power in (("亿", 8), ("万", 4)):
+def _amount(text: str, behind: int = 10) -> Fraction:
+    """The value of what stands behind a unit.
+
+    A last digit right behind it counts tenths of it: 三万五 is 35000, 三万零五 is 30005.
+
+    Raises:
+        ValueError: two numbers stand side by side.
+    """
+    for unit in ("亿", "万"):
         above, found, below = text.rpartition(unit)
         if found:
-            whole: int = (_chinese_whole(above) or 1) * 10**power
-            return whole + _chinese_whole(below)
-    total, digit = 0, 0
-    for sign in text:
-        if sign in _DIGITS:
-            digit = _DIGITS.index(sign)
+            worth: int = 10 ** _POWERS[unit]
+            return (_amount(above) if above else 1) * worth + _amount(below, worth)
+    total = Fraction(0)
+    number: Fraction | None = None
+    for sign in re.findall(r"\d+(?:\.\d+)?|.", text):
+        if sign in _POWERS:
+            behind = 10 ** _POWERS[sign]
+            total, number = total + (1 if number is None else number) * behind, None
+        elif number is not None:
+            raise ValueError(text)
+        elif sign == "零":
+            behind = 10
         else:
-            total, digit = total + (digit or 1) * {"十": 10, "百": 100, "千": 1000}[sign], 0
-    return total + digit
+            number = Fraction(sign.translate(_ARABIC))
+            behind = behind if len(sign) == 1 else 10
+    return total if number is None else total + number * behind / 10

@@ -59,7 +59,10 @@ _CHINESE = re.compile(
     r"(?P<part>凌晨|清晨|早上|早晨|上午|早|中午|下午|傍晚|晚上|夜里|晚)?(?P<h>\d{1,2})(?:[点时]钟?|:)"
     r"(?:(?P<half>半)|(?P<quarter>[13])刻|(?P<m>\d{1,2})分?|整)?"
 )
-_AFTERNOON = {"下午", "傍晚", "晚上", "夜里", "晚"}
+_AFTERNOON = {"下午", "傍晚"}
+_AT_NIGHT = {"晚上", "夜里", "晚"}
+_NIGHT = re.compile(r"\b(?P<at>at )?(?:to)?night\b")
+_MORNING = re.compile(r"\d\s*a\.?m?\b|morning|[早晨]|上午")
 
 
 class UnclearTime(Exception):
@@ -86,18 +89,18 @@ def read_moment(said_time: str, said_date: str, here: datetime) -> Moment:
     """
     clock, day = _plain(said_time), _plain(said_date)
     found, rest = _take_date(day or clock, here.date())
-    if day and (found is None or _stripped(rest)):
+    if day and (found is None or _stripped(rest) not in {"", "tonight"}):
         raise UnclearTime(
             f"write the date as YYYY-MM-DD, not {said_date[:20]!r}",
             f"日期请写成 YYYY-MM-DD，看不懂 {said_date[:20]!r}",
         )
-    remaining = _stripped(clock if day else rest)
+    remaining = _stripped(f"{rest} {clock}" if day else rest)
     on = found or here.date()
     if _NOW.fullmatch(remaining):
         return Moment(on, None)
     hour, minute = _read_clock(remaining, said_time)
-    if hour == 24:
-        return Moment(on + timedelta(days=1), time(0, minute))
+    if hour >= 24:
+        return Moment(on + timedelta(days=1), time(hour - 24, minute))
     return Moment(on, time(hour, minute))
 
 
@@ -119,15 +122,14 @@ def _plain(text: str) -> str:
 
 
 def _stripped(text: str) -> str:
-    text = re.sub(r"\b(?:at|on|the|about|around|t)\b|的|[,，]", " ", text)
+    text = re.sub(r"\b(?:at(?! night)|on|the|about|around|t)\b|的|[,，]", " ", text)
     return " ".join(text.split())
 
 
 def _take_date(text: str, today: date) -> tuple[date | None, str]:
     for pattern, days in _DAYS:
         if match := pattern.search(text):
-            # 今晚8点 is in the evening.
-            kept = "晚上" if match[0] == "今晚" else " "
+            kept = " tonight " if match[0] in {"tonight", "今晚"} else " "
             return today + timedelta(days=days), pattern.sub(kept, text, count=1)
     for pattern in (_ISO, _CHINESE_DATE, *_ENGLISH_DATES):
         if match := pattern.search(text):
@@ -161,15 +163,32 @@ def _weekday(match: re.Match[str], today: date) -> date:
 
 
 def _read_clock(text: str, said: str) -> tuple[int, int]:
-    if text in _NAMED:
-        return _NAMED[text]
-    read = _past(text) or _digital(text) or _english(text) or _chinese(text.replace(" ", ""))
+    night = _NIGHT.search(text)
+    text = " ".join(_NIGHT.sub(" ", text).split())
+    read = (
+        _NAMED.get(text)
+        or _past(text)
+        or _digital(text)
+        or _english(text)
+        or _chinese(text.replace(" ", ""))
+    )
     if read is None or read[0] > 24 or read[1] > 59 or (read[0] == 24 and read[1]):
         raise UnclearTime(
             f"write the time as HH:MM, not {said[:20]!r}",
             f"时间请写成 HH:MM，看不懂 {said[:20]!r}",
         )
-    return read
+    if night is None:
+        return read
+    hour = read[0] if _MORNING.search(text) else _at_night(read[0])
+    # The night of a day reaches into the next one.
+    return (hour + 24 if hour < 5 and not night["at"] else hour), read[1]
+
+
+def _at_night(hour: int) -> int:
+    """12 is midnight, what follows is early in the morning, and the rest in the evening."""
+    if hour in {0, 12}:
+        return 24
+    return hour + 12 if 5 <= hour < 12 else hour
 
 
 def _past(text: str) -> tuple[int, int] | None:
@@ -187,7 +206,7 @@ def _digital(text: str) -> tuple[int, int] | None:
 
 
 def _english(text: str) -> tuple[int, int] | None:
-    text = re.sub(r" in (morning|afternoon|evening)| at night", _half_of_day, text)
+    text = re.sub(r" in (morning|afternoon|evening)", _half_of_day, text)
     match = _CLOCK.fullmatch(text)
     if match is None:
         return None
@@ -209,8 +228,9 @@ def _chinese(text: str) -> tuple[int, int] | None:
         return None
     hour = int(match["h"])
     if match["part"] in _AFTERNOON and hour <= 12:
-        # 晚上12点 is midnight, 下午12点 is noon.
-        hour = hour % 12 + 12 if hour < 12 or match["part"] == "下午" else 24
+        hour = hour % 12 + 12
+    elif match["part"] in _AT_NIGHT:
+        hour = _at_night(hour)
     elif match["part"] == "中午" and hour < 11:
         hour += 12
     elif match["part"] == "凌晨" and hour == 12:

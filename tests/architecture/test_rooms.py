@@ -71,7 +71,7 @@ BROAD_EXCEPTS = {
     ("bot/engine/outbox.py", "Delivery._try"): "the outbox around a send",
     ("bot/engine/runner.py", "Runner._run"): "the lane around a turn",
     ("bot/engine/threads.py", "_outcome_of"): "carried over from a thread, raised where awaited",
-    ("bot/engine/toolbox.py", "Toolbox._call"): "the call of a tool",
+    ("bot/engine/toolbox.py", "Toolbox._came_to"): "the call of a tool",
     ("bot/engine/toolbox.py", "Toolbox._found"): "the call of a tool",
     ("bot/engine/tools.py", "_staying"): "the call of a tool: what would end the server",
     ("bot/modules.py", "import_used"): "a plugin's or an adapter's import: anybody's code",

@@ -19,13 +19,18 @@ PHONE: dict[str, Any] = {
 
 @asynccontextmanager
 async def looking(
-    browser: Browser, url: str, *, trouble: bool = False, **options: Any
+    browser: Browser, url: str, *, trouble: bool = False, clock: bool = False, **options: Any
 ) -> AsyncIterator[Page]:
-    """A fresh browser profile on the page; with `trouble` failed requests are no complaint."""
+    """A fresh browser profile on the page; with `trouble` failed requests are no complaint.
+
+    With `clock` a test may make the page's time go by.
+    """
     context = await browser.new_context(**{"locale": "en-GB", **options})
     context.set_default_timeout(30_000)
     complaints: list[str] = []
     page = await context.new_page()
+    if clock:
+        await page.clock.install()
     page.on("console", lambda message: complaints.append(f"{message.type}: {message.text}"))
     page.on("pageerror", lambda error: complaints.append(str(error)))
     # Who writes before the page listens sees nothing grow.

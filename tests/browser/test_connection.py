@@ -4,13 +4,13 @@ import asyncio
 import random
 
 import pytest
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, Route, expect
 
 from tests.adapters.web import site
 from tests.adapters.web.engine import Answer, Gate, ScriptedEngine
 from tests.adapters.web.proxy import Proxy
 from tests.adapters.web.wall_clock import WallClock
-from tests.browser.looking import answers, looking, mine, say
+from tests.browser.looking import PHONE, answers, looking, mine, say
 from tests.journeys.program import a_moment
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
@@ -124,6 +124,57 @@ async def test_messages_written_offline_go_out_in_order_when_the_line_is_back(
         await expect(answers(page)).to_have_text(["first", "second", "third"])
         await expect(page.locator("#banner")).to_be_hidden()
         assert [inbound.text for inbound in chat.engine.inbounds] == ["first", "second", "third"]
+
+
+async def test_what_is_written_behind_one_that_failed_goes_out_behind_it(browser: Browser) -> None:
+    async with site.running() as chat, looking(browser, chat.url, trouble=True) as page:
+        chat.engine.refusing = True
+        await say(page, "first")
+        await expect(page.locator(".user[data-state=failed]")).to_be_visible()
+        chat.engine.refusing = False
+        await say(page, "second")
+        await expect(answers(page)).to_have_text(["first", "second"])
+        assert [inbound.text for inbound in chat.engine.inbounds] == ["first", "second"]
+
+
+async def test_the_page_of_a_sign_in_is_no_acknowledgement(browser: Browser) -> None:
+    async def sign_in(route: Route) -> None:
+        if route.request.method == "POST":
+            await route.fulfill(status=200, content_type="text/html", body="Who are you?")
+        else:
+            await route.continue_()
+
+    async with site.running() as chat, looking(browser, chat.url, trouble=True) as page:
+        await page.route("**/messages", sign_in)
+        await say(page, "do not lose me")
+        await expect(page.locator(".user[data-state=failed]")).to_be_visible()
+        await page.unroute("**/messages")
+        await page.reload()
+        await expect(answers(page)).to_have_text("do not lose me")
+        assert len(chat.engine.inbounds) == 1
+
+
+async def test_a_line_that_is_dead_without_a_word_is_replaced(browser: Browser) -> None:
+    async with (
+        site.running() as chat,
+        Proxy(chat.port) as proxy,
+        looking(browser, proxy.url, trouble=True, clock=True) as page,
+    ):
+        await say(page, "hello")
+        await expect(answers(page)).to_have_text("hello")
+        proxy.stall()
+        await page.clock.run_for(60_000)
+        await say(page, "again")
+        await expect(answers(page)).to_have_text(["hello", "again"])
+
+
+async def test_pages_that_are_zoomed_into_stay_whole(browser: Browser) -> None:
+    async with site.running() as chat, looking(browser, chat.url, **PHONE) as page:
+        height = await page.evaluate("document.body.clientHeight")
+        session = await page.context.new_cdp_session(page)
+        await session.send("Emulation.setPageScaleFactor", {"pageScaleFactor": 2})
+        await page.wait_for_function("visualViewport.scale > 1.5")
+        assert abs(await page.evaluate("document.body.clientHeight") - height) <= 1
 
 
 async def test_what_is_typed_survives_a_reload(browser: Browser) -> None:

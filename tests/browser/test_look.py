@@ -82,7 +82,7 @@ async def test_a_chinese_browser_sees_chinese_and_the_choice_is_remembered(
 ) -> None:
     async with site.running() as chat, looking(browser, chat.url, locale="zh-CN") as page:
         await expect(page.locator("html")).to_have_attribute("lang", "zh")
-        await expect(page.locator("#greeting")).to_have_text("你好！有什么可以帮你？")
+        await expect(page.locator("#greeting")).to_have_text("您好！有什么可以帮您？")
         await expect(page.locator("#field")).to_have_attribute("placeholder", "输入消息")
         await expect(page.locator("#examples button").first).to_have_text("现在东京几点？")
         await say(page, "你好")

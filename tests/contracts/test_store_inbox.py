@@ -174,6 +174,23 @@ async def test_a_chat_that_moved_keeps_its_conversation_and_answers_to_both_addr
     await world.store.move("default", Address("telegram", "1001", "nowhere"), CHAT)
 
 
+async def test_an_edit_after_a_move_leaves_what_had_the_same_id_before(world: World) -> None:
+    accepted = await world.accept(world.inbound("before", platform_id="37"))
+    claim = await world.store.claim_one(await world.node(), accepted.conversation)
+    assert claim is not None
+    await world.answered(claim)
+    # A supergroup numbers its messages from 1 again.
+    await world.store.move("default", CHAT, OTHER_CHAT)
+    await world.accept(world.inbound("after", address=OTHER_CHAT, platform_id="37"))
+    await world.answered(claim)
+    # The platform tells of a move from either side, and may repeat itself.
+    await world.store.move("default", CHAT, OTHER_CHAT)
+    edit = Message(Role.USER, (Text("edited"),), sent_at=world.now(), platform_id="37")
+    await world.store.amend(accepted.conversation, "37", edit)
+    said = await world.said(accepted.conversation)
+    assert said == ["before", "an answer", "edited", "an answer"]
+
+
 async def test_a_request_that_stays_open_is_a_slot_also_for_a_repeat(world: World) -> None:
     inbound = world.inbound()
     node = await world.node()

@@ -26,6 +26,15 @@ async def given_up(world: World) -> InboundId:
     return head.waiting[0].id
 
 
+async def test_what_can_be_seen_no_more_is_not_counted_as_given_up_either(world: World) -> None:
+    await given_up(world)
+    assert (await world.store.health()).dead == 1
+    await world.age(3 * DAY)
+    await world.store.retain(RULES)
+    assert await world.store.inbox_rows([InboxState.DEAD]) == []
+    assert (await world.store.health()).dead == 0
+
+
 async def test_what_waits_and_what_was_given_up_is_listed_oldest_first(world: World) -> None:
     dead = await given_up(world)
     waiting = await world.accept(world.inbound("still here"))

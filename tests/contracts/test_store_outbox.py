@@ -116,6 +116,19 @@ async def test_what_was_given_up_is_a_dead_letter_that_can_be_replayed(world: Wo
     assert (found.state, found.outbound.expires_at) == (OutboxState.QUEUED, None)
 
 
+@pytest.mark.parametrize(("error", "repeats"), [("ambiguous", 1), ("chat not found", 0)])
+async def test_what_may_have_been_shown_is_marked_when_an_operator_has_it_sent_again(
+    world: World, error: str, repeats: int
+) -> None:
+    claim = await world.claimed()
+    (row,) = await world.answered(claim)
+    taken = await world.store.take(claim, row)
+    await world.store.bury(claim, taken, error=error)
+    assert await world.store.outbox_retry(row.conversation, row.turn, row.piece)
+    (found,) = (await world.store.head(claim)).outbox
+    assert (found.state, found.repeats) == (OutboxState.QUEUED, repeats)
+
+
 async def test_what_was_sent_once_more_is_listed_and_nothing_else_that_was_sent(
     world: World,
 ) -> None:

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from bot.domain.address import Address
 from bot.domain.conversation import Ending, Step, StepKind, Usage
 from bot.domain.message import Message, Role, Sent, Text, ToolCall
 from bot.domain.records import Approval, Asked, IdleRule, OutboxState, Spent
@@ -194,6 +195,21 @@ async def test_a_page_shows_what_was_said_and_last_what_still_waits(world: World
     assert await world.store.page("other", CHAT, before=None, limit=3) == []
 
 
+async def test_where_somebody_waits_for_an_answer_is_known_on_every_node(world: World) -> None:
+    await world.accept(world.inbound("first"))
+    await world.accept(world.inbound("later", address=OTHER_CHAT))
+    await world.accept(world.inbound("of another", sender=BOB))
+    awaited = await world.store.awaited("default", CHAT, ANN)
+    assert awaited == [OTHER_CHAT, CHAT]
+    node = await world.node()
+    for claim in await world.store.claim(node, 10):
+        if (await world.store.head(claim)).conversation.address == CHAT:
+            await world.answered(claim)
+    assert await world.store.awaited("default", CHAT, ANN) == [OTHER_CHAT]
+    assert await world.store.awaited("other", CHAT, ANN) == []
+    assert await world.store.awaited("default", Address("slack", "T1", "42"), ANN) == []
+
+
 async def test_what_one_sender_said_and_was_told_is_found_over_all_conversations(
     world: World,
 ) -> None:
@@ -269,6 +285,21 @@ async def test_a_question_is_shown_when_the_last_of_its_pieces_has_left(world: W
     at = {row.id: row.received_at for row in (await world.store.head(claim)).waiting}
     assert asked.shown_at is not None
     assert at[early.inbound] < asked.shown_at <= at[late.inbound]
+
+
+async def test_a_question_stands_where_its_answer_grew_before_it_is_known_to_be_sent(
+    world: World,
+) -> None:
+    claim = await world.claimed()
+    head = await world.store.head(claim)
+    approval = Approval(claim.conversation, ANN.id, "pay", "{}", head.now + timedelta(minutes=5))
+    turn = world.turn(head)
+    await world.store.start(claim, turn, world.session(head))
+    await world.store.draft(claim, turn.id, Sent("d9"))
+    finish = world.finish(head, replace(turn, draft=Sent("d9")), pieces=2)
+    ended = replace(finish.turn, asked_until=approval.expires_at)
+    await world.store.finish(claim, replace(finish, turn=ended, approval=approval))
+    assert await world.store.asked(approval) == Asked(None, frozenset({"d9"}))
 
 
 async def test_a_question_that_was_sent_twice_may_stand_where_nobody_knows(world: World) -> None:

@@ -5,9 +5,11 @@ from datetime import timedelta
 
 import pytest
 
+from bot.domain.address import Address, Sender
 from bot.domain.conversation import ConversationId, Ending
 from bot.domain.message import Kind, Sent, Text
-from bot.domain.records import OutboxState, Retention, UsageRow
+from bot.domain.records import Claim, Node, OutboxState, Retention, UsageRow
+from bot.engine.lane import BROKEN
 from bot.errors import Fenced
 from tests.contracts.worlds import ANN, BOB, CHAT, LEASE, OTHER_CHAT, WEEK, World
 
@@ -127,6 +129,23 @@ async def test_nodes_that_are_long_gone_are_forgotten_unless_something_names_the
     assert (await world.node("alive")).epoch == alive.epoch + 1
 
 
+async def test_a_node_that_was_forgotten_while_it_stood_still_has_still_its_name(
+    world: World,
+) -> None:
+    still = await world.node("still")
+    await world.age(8 * DAY)
+    other = await world.another()
+    await other.join("other", LEASE)
+    assert (await other.retain(RULES))["nodes"] == 1
+    again = await world.store.rejoin(still, LEASE)
+    assert again is not None
+    assert again.epoch > still.epoch
+    assert await world.store.renew(again, LEASE)
+    assert not await world.store.renew(still, LEASE)
+    await world.accept()
+    assert await world.store.claim(again, 10)
+
+
 async def _used(world: World, conversation: ConversationId) -> UsageRow:
     long_ago = world.now() - timedelta(days=1000)
     return await world.store.usage(conversation=conversation, sender=None, since=long_ago)
@@ -211,6 +230,30 @@ async def test_forgetting_one_sender_leaves_the_others(world: World) -> None:
     assert await world.store.said_by("default", "telegram:1001:7") == []
 
 
+@pytest.mark.parametrize("whose", [ANN, None])
+async def test_what_was_said_at_the_new_address_before_the_move_was_told_is_forgotten_too(
+    world: World, whose: Sender | None
+) -> None:
+    """The chat's first message there may overtake the notice: it founds another conversation."""
+    node = await world.node()
+    await world.accept(world.inbound("before"))
+    early = await world.accept(world.inbound("early", address=OTHER_CHAT))
+    claim = await world.store.claim_one(node, early.conversation)
+    assert claim is not None
+    await world.answered(claim)
+    assert await world.store.release(claim)
+    await world.accept(world.inbound("not begun", address=OTHER_CHAT))
+    await world.store.move("default", CHAT, OTHER_CHAT)
+    order = await world.accept(world.inbound("/forget", kind=Kind.COMMAND, address=OTHER_CHAT))
+    assert order.conversation != early.conversation
+    claim = await world.store.claim_one(node, order.conversation)
+    assert claim is not None
+    await world.store.forget(claim, whose, order=order.inbound)
+    entries = await world.store.said_by("default", "telegram:1001:7")
+    assert [entry.message.text for entry in entries if entry.message.text] == ["/forget"]
+    assert await world.said(early.conversation) == []
+
+
 async def test_erasing_a_conversation_leaves_nothing_of_it(world: World) -> None:
     claim = await world.claimed()
     await world.answered(claim)
@@ -224,6 +267,34 @@ async def test_erasing_a_conversation_leaves_nothing_of_it(world: World) -> None
     fresh = await world.accept(world.inbound("again"))
     assert fresh.new
     assert fresh.conversation not in {claim.conversation, kept.conversation}
+
+
+async def test_a_lane_with_a_message_that_sleeps_for_longer_than_any_rests_is_woken(
+    world: World,
+) -> None:
+    """The clock was set back since; on PostgreSQL it is the database's."""
+    node, hour = await world.node(), timedelta(hours=1)
+    rests = await world.claimed(node)
+    head = await world.store.head(rests)
+    assert await world.store.release(rests, wake_at=head.now + timedelta(seconds=BROKEN))
+    # When an answer goes out, the platform may have said itself.
+    sends = await _claimed_at(world, node, Address("telegram", "1001", "44"))
+    await world.answered(sends)
+    assert await world.store.release(sends, wake_at=head.now + hour)
+    assert await world.store.repair() == 0
+    sleeps = await _claimed_at(world, node, OTHER_CHAT)
+    assert await world.store.release(sleeps, wake_at=head.now + hour)
+    assert await world.store.claim(node, 10) == []
+    assert await world.store.repair() == 1
+    (found,) = await world.store.claim(node, 10)
+    assert found.conversation == sleeps.conversation
+
+
+async def _claimed_at(world: World, node: Node, address: Address) -> Claim:
+    accepted = await world.accept(world.inbound(address=address))
+    claim = await world.store.claim_one(node, accepted.conversation)
+    assert claim is not None
+    return claim
 
 
 async def test_one_node_listens_and_the_next_goes_on_from_its_offset(world: World) -> None:
@@ -243,6 +314,15 @@ async def test_one_node_listens_and_the_next_goes_on_from_its_offset(world: Worl
     assert await first.hold("telegram") == 2**40
     elsewhere = world.store.listeners(lambda: two, "other")
     assert await elsewhere.hold("telegram") == 0
+
+
+async def test_an_offset_goes_down_where_a_platform_counts_anew(world: World) -> None:
+    node = await world.node()
+    listeners = world.store.listeners(lambda: node, "default")
+    assert await listeners.hold("telegram") == 0
+    for offset in (2**40, 5):
+        await listeners.advance("telegram", offset)
+        assert await listeners.hold("telegram") == offset
 
 
 async def test_who_is_refused_a_listener_learns_how_long_its_holder_has_it(world: World) -> None:

@@ -4,10 +4,14 @@ import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from datetime import timedelta
 
-from bot import Address, Ambiguous, Kind, Outbound, Sender, Tool, ToolContext, tool
-from bot.domain.model import Delta, Request
+from pydantic import BaseModel, field_validator
+
+from bot import Address, Ambiguous, Kind, Outbound, Sender, Tool, ToolContext, Transient, tool
+from bot.domain.message import ToolResult
+from bot.domain.model import Delta, Request, TextDelta
 from bot.engine.calling import drawn
-from tests.engine.house import Gate, House, Script, ScriptedModel, calls, echo, says
+from tests.engine.house import Gate, House, ListPlatform, Script, ScriptedModel, calls, echo, says
+from tests.engine.test_crashes import passing
 from tests.fakes import until
 
 PAY = ("pay", '{"amount": "5"}')
@@ -34,6 +38,19 @@ def thinks(gate: Gate, *wanted: tuple[str, str]) -> Script:
     async def script(request: Request) -> AsyncGenerator[Delta, None]:
         gate.reached.set()
         await gate.let_go.wait()
+        async for delta in calls(*wanted)(request):
+            yield delta
+
+    return script
+
+
+def told_of(*wanted: tuple[str, str]) -> Script:
+    """A reply that says something before it asks for functions."""
+
+    async def script(request: Request) -> AsyncGenerator[Delta, None]:
+        yield TextDelta("I would do this.")
+        for _ in range(30):
+            await asyncio.sleep(0)  # until it is on the screen
         async for delta in calls(*wanted)(request):
             yield delta
 
@@ -133,6 +150,46 @@ async def test_a_yes_from_before_the_question_was_shown_allows_nothing() -> None
         assert done == ["5"]
 
 
+async def test_the_questions_own_button_allows_the_call_before_we_know_that_it_was_shown() -> None:
+    done: list[str] = []
+    house = House(ScriptedModel(calls(PAY), says("Paid 5.")), tools=transfer(done))
+    on_the_wire, let_go = asyncio.Event(), asyncio.Event()
+
+    async def slowly(piece: Outbound) -> None:
+        on_the_wire.set()
+        await let_go.wait()
+
+    house.platform.before_send = slowly
+    async with house.open():
+        await house.say("pay 5")
+        await on_the_wire.wait()
+        await house.say("Yes", kind=Kind.BUTTON, reply_to="m1")
+        house.clock.advance(1)
+        let_go.set()
+        assert (await house.has_sent(2))[1] == "Paid 5."
+        assert done == ["5"]
+
+
+async def test_the_button_of_a_question_that_is_still_being_edited_allows_the_call() -> None:
+    done: list[str] = []
+    platform = ListPlatform(drafts="message")
+    model = ScriptedModel(told_of(PAY), says("Paid 5."))
+    house = House(model, tools=transfer(done), platform=platform)
+    # The edit came through, and its answer did not: it is to be made again.
+    platform.faults = [Transient("no answer", retry_after=timedelta(seconds=5))]
+    async with house.open():
+        await house.say("pay 5")
+        await until(lambda: house.observer.named("send_failed"))
+        await house.at_rest()
+        (draft,) = platform.drafts
+        assert draft.sent is not None
+        await house.say("Yes", kind=Kind.BUTTON, reply_to=draft.sent.platform_id)
+        await until(lambda: done)
+        await passing(house, lambda: len(platform.sent) > 1)
+        assert platform.texts[1] == "Paid 5."
+        assert done == ["5"]
+
+
 async def test_a_yes_that_waits_behind_something_older_is_an_answer_all_the_same() -> None:
     done: list[str] = []
     gate = Gate()
@@ -213,6 +270,85 @@ async def test_a_reply_with_several_calls_runs_none_of_them_before_the_yes() -> 
         assert done == ["5"]
         roles = [message.role.value for message in model.requests[-1].messages]
         assert roles == ["system", "user", "assistant", "user", "assistant", "tool"]
+
+
+def payments(done: list[tuple[str, float]], usual: float = 100.0) -> Sequence[Tool]:
+    @tool(effect="once", needs_approval=True)
+    async def pay(to: str, amount: float = usual) -> str:
+        """Send money.
+
+        Args:
+            to: Who gets it.
+            amount: How much.
+        """
+        done.append((to, amount))
+        return f"paid {amount:g}"
+
+    return [pay]
+
+
+async def test_a_question_shows_what_the_model_left_to_a_default() -> None:
+    done: list[tuple[str, float]] = []
+    model = ScriptedModel(calls(("pay", '{"to": "Bob"}')), says("Paid."))
+    house = House(model, tools=payments(done))
+    async with house.open():
+        await house.say("pay Bob")
+        assert '{"to": "Bob", "amount": 100.0}' in (await house.has_sent(1))[0]
+        await house.at_rest()
+    # What was shown is what is paid, whatever the default has become since.
+    tools = payments(done, usual=500.0)
+    again = House(model, clock=house.clock, store=house.store, tools=tools)
+    async with again.open():
+        await again.say("yes", event_key="yes")
+        assert await again.has_sent(1) == ["Paid."]
+    assert done == [("Bob", 100.0)]
+
+
+async def test_arguments_that_the_function_would_not_take_go_back_to_the_model_unasked() -> None:
+    done: list[tuple[str, float]] = []
+    wrong, right = '{"to": "Bob", "amount": "much"}', '{"to": "Bob", "amount": "5"}'
+    model = ScriptedModel(calls(("pay", wrong)), calls(("pay", right)), says("Paid."))
+    async with House(model, tools=payments(done)).open() as house:
+        await house.say("pay Bob")
+        assert '{"to": "Bob", "amount": 5.0}' in (await house.has_sent(1))[0]
+        (told,) = model.requests[-1].messages[-1].parts
+        assert isinstance(told, ToolResult)
+        assert told.failed
+        assert told.text.startswith("amount: Input should be a valid number")
+        await house.at_rest()
+        await house.say("yes")
+        assert (await house.has_sent(2))[1] == "Paid."
+    assert done == [("Bob", 5.0)]
+
+
+async def test_a_check_of_arguments_that_breaks_is_a_call_that_fails() -> None:
+    class Account(BaseModel):
+        number: str
+
+        @field_validator("number")
+        @classmethod
+        def check(cls, number: str) -> str:
+            raise RuntimeError(f"secret canary {number}")
+
+    async def close(ctx: ToolContext, account: Account) -> str:
+        raise AssertionError(f"{account} for {ctx.sender}")
+
+    built = Tool.build(
+        name="close",
+        description="Close an account.",
+        parameters=Account,
+        function=close,
+        effect="once",
+        needs_approval=True,
+    )
+    model = ScriptedModel(calls(("close", '{"number": "1"}')), says("I could not."))
+    async with House(model, tools=[built]).open() as house:
+        await house.say("close it")
+        assert await house.has_sent(1) == ["I could not."]
+        (told,) = model.requests[-1].messages[-1].parts
+        assert isinstance(told, ToolResult)
+        assert told.text == "close failed; go on without it."
+        assert {fact["place"] for fact in house.observer.named("failed")} == {"tool close"}
 
 
 async def test_a_call_that_nobody_can_read_is_refused_and_not_asked_about() -> None:

@@ -113,6 +113,37 @@ async def test_a_model_that_cancels_itself_is_a_failure_and_not_the_end_of_the_l
         assert (await house.has_sent(2))[1] == "you said: and now?"
 
 
+async def test_a_platform_that_cancels_its_own_send_leaves_it_in_doubt_and_the_lane_goes_on() -> (
+    None
+):
+    platform = ListPlatform()
+    platform.faults = [asyncio.CancelledError()]
+    async with House(ScriptedModel(), platform=platform).open() as house:
+        await house.say("hello")
+        await house.has_sent(1)
+        await house.say("and now?")
+        assert await house.has_sent(2) == ["(sent again) you said: hello", "you said: and now?"]
+        assert [fact["reason"] for fact in house.observer.named("send_failed")] == ["unexpected"]
+        assert [fact["place"] for fact in house.observer.named("failed")] == ["send list"]
+
+
+async def test_a_platform_that_cancels_itself_while_it_looks_is_not_the_end_of_the_lane() -> None:
+    class Cancelling(ListPlatform):
+        times = 1
+
+        async def look(self, address: Address) -> None:
+            if self.times:
+                self.times -= 1
+                raise asyncio.CancelledError
+
+    platform = Cancelling(drafts="fading")
+    async with House(ScriptedModel(), platform=platform).open() as house:
+        await house.say("hello")
+        await passing(house, lambda: platform.sent)
+        assert platform.texts == ["you said: hello"]
+        assert [fact["place"] for fact in house.observer.named("failed")] == ["lane"]
+
+
 async def test_a_database_that_is_away_in_mid_turn_does_not_count_as_a_crash() -> None:
     @tool(effect="idempotent")
     async def note(word: str) -> str:

@@ -1,18 +1,20 @@
 """A growing answer is decoration: it never fails a turn, and where it stands is never lost."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
 import pytest
 
-from bot import Address, Ambiguous, Draft, Outbound, Permanent, Sent, Transient, TurnId
+from bot import Activity, Address, Ambiguous, Draft, Outbound, Permanent, Sent, Transient, TurnId
+from bot.domain.model import Delta, Request, TextDelta
 from bot.engine.drafting import Drafting
 from bot.errors import Fenced
 from tests.engine.house import Gate, House, ListDraft, ListPlatform, ScriptedModel
+from tests.engine.test_crashes import faulty
 from tests.fakes import FakeClock, RecordingObserver, until
 
 PLACE = Address("list", "me", "room")
@@ -305,6 +307,81 @@ async def test_a_draft_is_told_when_its_turn_goes_on_without_this_node() -> None
         await house.say("two")
         await until(lambda: house.platform.drafts[1:] and house.platform.drafts[1].shown)
     assert [draft.left for draft in house.platform.drafts] == [False, True]
+
+
+async def test_a_draft_is_left_when_another_node_has_its_turn_by_the_time_it_ends() -> None:
+    gate, platform = Gate("half"), ListPlatform(drafts="fading")
+    house, store = faulty(ScriptedModel(gate), platform=platform)
+    store.faults["finish"] = [Fenced()]
+    async with house.open():
+        await house.say("hello")
+        await until(lambda: platform.drafts and platform.drafts[0].shown)
+        gate.let_go.set()
+        await house.at_rest()
+        assert platform.drafts[0].left
+
+
+async def test_a_draft_is_left_when_its_answer_waits_longer_than_its_lane_is_held() -> None:
+    gate, platform = Gate("half"), ListPlatform(drafts="fading")
+    async with House(ScriptedModel(gate), platform=platform).open() as house:
+        await house.say("hello")
+        await until(lambda: platform.drafts and platform.drafts[0].shown)
+        platform.faults = [Transient("flood", retry_after=timedelta(seconds=40))]
+        gate.let_go.set()
+        await until(lambda: house.observer.named("send_failed"))
+        await house.at_rest()
+        assert platform.drafts[0].left
+
+
+class Tiring(ListPlatform):
+    """A platform that shows nothing more of an answer after its first text."""
+
+    async def draft(self, *place: Any, **values: Any) -> ListDraft:
+        opened = await super().draft(*place, **values)
+        self.drafts[-1] = TiredDraft(self, opened.address, opened.turn, opened.sent)
+        return self.drafts[-1]
+
+
+class TiredDraft(ListDraft):
+    async def show(self, text: str, activities: Sequence[Activity] = ()) -> None:
+        if self.shown:
+            raise Permanent("no more")
+        await super().show(text, activities)
+
+
+async def test_a_draft_that_grows_no_more_is_left_like_any_other() -> None:
+    async def grows(request: Request) -> AsyncGenerator[Delta, None]:
+        for word in ("one ", "two ", "three "):
+            yield TextDelta(word)
+            await settle()
+        await asyncio.Event().wait()
+
+    platform = Tiring(drafts="fading")
+    house = House(ScriptedModel(grows), platform=platform)
+    async with house.open():
+        await house.say("hello")
+        await until(lambda: house.observer.named("draft_failed"))
+    assert [draft.left for draft in platform.drafts] == [True]
+
+
+async def test_a_draft_that_is_being_opened_when_its_lane_is_lost_is_left_once_it_is() -> None:
+    class Slow(ListPlatform):
+        opening = asyncio.Event()
+        go_on = asyncio.Event()
+
+        async def draft(self, address: Address, **values: Any) -> ListDraft:
+            self.opening.set()
+            await self.go_on.wait()
+            return await super().draft(address, **values)
+
+    platform = Slow(drafts="fading")
+    easel = Easel(platform)
+    async with easel.open():
+        easel.drafting.show("Hel", ())
+        await platform.opening.wait()
+        easel.drafting.leave()
+        platform.go_on.set()
+        await until(lambda: platform.drafts and easel.draft.left)
 
 
 async def test_nothing_is_shown_while_another_node_may_have_the_turn() -> None:

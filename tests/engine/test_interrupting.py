@@ -13,6 +13,7 @@ from bot.domain.message import Image, Text
 from bot.domain.records import Accepted
 from bot.store.memory import MemoryStore
 from tests.engine.house import RULES, Gate, House, ScriptedModel
+from tests.engine.test_lane import begun
 from tests.engine.test_overload import Patiently
 from tests.engine.test_two_nodes import nodes
 from tests.fakes import FakeClock
@@ -86,6 +87,36 @@ async def test_a_picture_that_says_something_cuts_a_turn_as_a_text_does() -> Non
         await house.receive(replace(said, message=replace(said.message, parts=parts)))
         await gate.closed.wait()
         assert await house.has_sent(1) == ["you said: this one"]
+
+
+async def test_who_takes_back_what_cut_an_answer_is_told_that_it_was_cut() -> None:
+    gate = Gate()
+    async with House(ScriptedModel(gate), rules=INTERRUPTS).open() as house:
+        await house.say("What does it cost?")
+        await gate.reached.wait()
+        await house.say("And this?", platform_id="q", album="a")  # waits for its other pictures
+        await gate.closed.wait()
+        await house.say("", platform_id="q", kind=Kind.RECALLED)
+        (told,) = await house.has_sent(1)
+        assert told.startswith("I stopped when your next message came")
+        await house.at_rest()
+        assert len(house.platform.sent) == 1
+
+
+async def test_what_is_taken_back_while_another_message_waits_needs_no_word_of_it() -> None:
+    gates = [Gate(), Gate(after="both")]
+    async with House(ScriptedModel(*gates), rules=INTERRUPTS).open() as house:
+        await house.say("What does it cost?")
+        await gates[0].reached.wait()
+        await house.say("And this?", album="a")
+        await gates[0].closed.wait()
+        await house.say("Or that?", platform_id="q", album="a")
+        await house.say("", platform_id="q", kind=Kind.RECALLED)
+        await begun(gates[1], house.clock)
+        gates[1].let_go.set()
+        assert await house.has_sent(1) == ["both"]
+        await house.at_rest()
+        assert len(house.platform.sent) == 1
 
 
 # ---- what is known to be accepted only after its turn has begun -------------------------------

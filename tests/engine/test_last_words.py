@@ -256,7 +256,10 @@ async def test_a_lookup_that_wants_to_end_the_program_cannot_tell(
         assert failed == ([] if lookup is cancels else [SystemExit])
 
 
-async def test_a_turn_that_is_given_up_asks_no_lookup_that_may_have_ended_the_process() -> None:
+@pytest.mark.parametrize("hours", [0, 2], ids=["in_time", "too_late"])
+async def test_a_turn_that_is_given_up_asks_no_lookup_that_may_have_ended_the_process(
+    hours: int,
+) -> None:
     asked: list[str] = []
     release = asyncio.Event()
 
@@ -270,6 +273,7 @@ async def test_a_turn_that_is_given_up_asks_no_lookup_that_may_have_ended_the_pr
 
     till = Till(lookup)
     async with AsyncExitStack() as stack, dead_while_paying(till) as house:
+        house.clock.advance(hours * 3600)
         for run in range(1, MOST_RUNS):
             next_one = House(house.model, clock=house.clock, store=house.store, tools=till.tools)
             await stack.enter_async_context(next_one.open())

@@ -9,7 +9,7 @@ import pytest
 
 from bot import Outbound, Permanent, Sender, Sent, Transient
 from bot.domain.conversation import ConversationId, InboundId, Session, Turn
-from bot.domain.records import Claim, Head, Node, OutboxRow
+from bot.domain.records import Claim, Finish, Head, Node, OutboxRow
 from bot.engine.outbox import AmbiguousPolicy
 from bot.store.memory import MemoryStore
 from tests.engine.house import RULES, Gate, House, ListPlatform, ScriptedModel, says
@@ -44,6 +44,11 @@ class ForgetfulStore(MemoryStore):
         taken = await super().take(claim, row)
         self._lose("take")
         return taken
+
+    async def finish(self, claim: Claim, finish: Finish) -> Sequence[OutboxRow]:
+        rows = await super().finish(claim, finish)
+        self._lose("finish")
+        return rows
 
 
 async def test_lanes_that_a_claim_took_without_telling_are_not_held_for_ever() -> None:
@@ -84,11 +89,47 @@ async def test_a_piece_that_was_taken_without_telling_is_in_no_doubt(
         assert not house.observer.named("send_failed")
 
 
+@pytest.mark.parametrize("policy", AmbiguousPolicy)
+async def test_a_piece_that_was_put_back_and_then_taken_without_telling_is_in_no_doubt(
+    policy: AmbiguousPolicy,
+) -> None:
+    clock = FakeClock()
+    store = ForgetfulStore(clock)
+    gate = Gate()
+    model = ScriptedModel(says("first"), gate, says("second"))
+    rules = replace(RULES, ambiguous=policy)
+    house = House(model, clock=clock, store=store, rules=rules)
+    house.platform.faults = [Transient("flood", retry_after=timedelta(seconds=5))]
+    await house.say("one")
+    await house.say("two", sender=Sender("u2", "Bob"))
+    async with house.open():
+        await gate.reached.wait()
+        await until(lambda: house.observer.named("send_failed"))
+        # Taken by the delivery that has put it back, while the next turn is thought about.
+        store.loses.add("take")
+        await until(lambda: _says_after(clock, house, "second"))
+        assert house.platform.texts == ["first", "second"]
+        assert [fact["outcome"] for fact in house.observer.named("send_failed")] == ["transient"]
+
+
+async def test_a_draft_is_left_when_the_answer_to_the_end_of_its_turn_is_lost() -> None:
+    clock = FakeClock()
+    store, gate = ForgetfulStore(clock, "finish"), Gate("half", " and whole")
+    platform = ListPlatform(drafts="fading")
+    house = House(ScriptedModel(gate), clock=clock, store=store, platform=platform)
+    async with house.open():
+        await house.say("hello")
+        await until(lambda: platform.drafts and platform.drafts[0].shown)
+        gate.let_go.set()
+        await until(lambda: _says_after(clock, house, "half and whole"))
+        assert [draft.left for draft in platform.drafts] == [True]
+
+
 class BrokenStore(MemoryStore):
     """Every look at a lane fails, and once giving one back, too, until it is mended."""
 
     broken = True
-    refuses = True
+    refuses: BaseException | None = None
 
     async def head(self, claim: Claim) -> Head:
         if self.broken:
@@ -96,15 +137,19 @@ class BrokenStore(MemoryStore):
         return await super().head(claim)
 
     async def release(self, claim: Claim, *, wake_at: datetime | None = None) -> bool:
-        if self.refuses:
-            self.refuses = False
-            raise Transient("away")
+        if (error := self.refuses) is not None:
+            self.refuses = None
+            raise error
         return await super().release(claim, wake_at=wake_at)
 
 
-async def test_a_lane_that_could_not_even_be_given_back_is_taken_up_again() -> None:
+@pytest.mark.parametrize("error", [Transient("away"), asyncio.CancelledError()])
+async def test_a_lane_that_could_not_even_be_given_back_is_taken_up_again(
+    error: BaseException,
+) -> None:
     clock = FakeClock()
     store = BrokenStore(clock)
+    store.refuses = error
     rules = replace(RULES, polls=True)
     async with House(ScriptedModel(), clock=clock, store=store, rules=rules).open() as house:
         await house.say("hello")
@@ -165,6 +210,10 @@ class TimedStore(MemoryStore):
         self._be_there()
         await super().sent(claim, row, sent)
 
+    async def finish(self, claim: Claim, finish: Finish) -> Sequence[OutboxRow]:
+        self._be_there()
+        return await super().finish(claim, finish)
+
     def _be_there(self) -> None:
         if self.away:
             raise Transient("away")
@@ -193,6 +242,26 @@ async def test_what_left_while_the_database_was_away_is_not_sent_again_under_the
         assert platform.texts == ["you said: hello"]
 
 
+async def test_a_draft_is_left_when_the_lease_is_over_before_the_end_of_its_turn_is_written() -> (
+    None
+):
+    clock = FakeClock()
+    store, gate = TimedStore(clock), Gate("half", " and whole")
+    platform = ListPlatform(drafts="fading")
+    house = House(ScriptedModel(gate), clock=clock, store=store, platform=platform)
+    async with house.open():
+        await house.say("hello")
+        await until(lambda: platform.drafts and platform.drafts[0].shown)
+        store.away = True
+        gate.let_go.set()
+        await until(lambda: _left_after(clock, platform))
+
+
+def _left_after(clock: FakeClock, platform: ListPlatform) -> bool:
+    clock.advance(0.2)
+    return platform.drafts[0].left
+
+
 def _noted_after(clock: FakeClock, house: House) -> bool:
     clock.advance(0.2)
     return bool(house.observer.named("sent"))
@@ -200,7 +269,7 @@ def _noted_after(clock: FakeClock, house: House) -> bool:
 
 def _gave_up_after(clock: FakeClock, store: BrokenStore, house: House) -> bool:
     clock.advance(0.2)
-    return not store.refuses and not house.engine.runner.running
+    return store.refuses is None and not house.engine.runner.running
 
 
 def _says_after(clock: FakeClock, house: House, words: str) -> bool:

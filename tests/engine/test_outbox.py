@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bot import Address, Ambiguous, Held, Outbound, Permanent, Sent, Transient, TurnId
+from bot import Address, Ambiguous, Doubtful, Held, Outbound, Permanent, Sent, Transient, TurnId
 from bot.domain.conversation import Conversation, ConversationId
 from bot.domain.records import Claim, Node, OutboxRow, OutboxState
 from bot.engine.outbox import NEVER, AmbiguousPolicy, Delivering, Delivery
@@ -122,6 +122,32 @@ async def test_a_piece_without_room_for_the_mark_has_it_before_it() -> None:
     assert counter.written.log[-1] == ("sent", 0)
 
 
+async def test_the_end_of_the_mark_is_not_the_end_of_the_piece() -> None:
+    counter = Counter(piece(0, "x" * 15, state=OutboxState.SENDING))
+    counter.platform.limit = 20
+    counter.platform.faults = [Ambiguous("hung up")]
+    await counter.delivery.drain()
+    assert counter.platform.texts == ["x" * 15]
+    assert counter.written.log[-1] == ("sent", 0)
+
+
+async def test_a_piece_that_is_refused_behind_its_mark_gets_no_second_one() -> None:
+    counter = Counter(piece(0, "x" * 15, state=OutboxState.SENDING))
+    counter.platform.limit = 20
+    refusals = [Transient("HTTP 429")]
+
+    async def refuse_once(outbound: Outbound) -> None:
+        if outbound.text.startswith("x") and refusals:
+            raise refusals.pop()
+
+    counter.platform.before_send = refuse_once
+    due = await counter.delivery.drain()
+    assert due is not None
+    counter.clock.advance((due - counter.clock.now()).total_seconds())
+    await counter.delivery.drain()
+    assert counter.platform.texts == ["(sent again)", "x" * 15]
+
+
 class Shortening(ListPlatform):
     """What is too long for the one message that is left ends early."""
 
@@ -169,6 +195,37 @@ async def test_what_was_not_sent_for_want_of_the_lease_leaves_unmarked_under_the
     await again.drain()
     assert counter.platform.texts == ["piece 0"]
     assert counter.outcomes == []
+
+
+@pytest.mark.parametrize(
+    ("fault", "text"),
+    [
+        (Transient("busy"), "piece 0"),
+        (Held("closed"), "piece 0"),
+        (Doubtful("HTTP 502"), "(sent again) piece 0"),
+    ],
+    ids=["busy", "held", "doubtful"],
+)
+async def test_what_ended_with_its_lane_leaves_with_a_mark_where_it_may_have_been_shown(
+    fault: Exception, text: str
+) -> None:
+    counter = Counter(piece(0))
+    reached, answered = asyncio.Event(), asyncio.Event()
+
+    async def wire(piece: Outbound) -> None:
+        reached.set()
+        await answered.wait()
+
+    counter.platform.before_send, counter.platform.faults = wire, [fault]
+    draining = asyncio.ensure_future(counter.delivery.drain())
+    await reached.wait()
+    draining.cancel()
+    answered.set()
+    await asyncio.wait([draining])
+    row = piece(0, state=OutboxState.SENDING, attempts=1)
+    again = Delivery(counter.shared, replace(CLAIM, fence=2, before=1), CONVERSATION, [row])
+    await again.drain()
+    assert counter.platform.texts == [text]
 
 
 async def test_a_piece_that_was_repeated_once_is_not_repeated_again() -> None:

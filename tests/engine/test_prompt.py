@@ -1,7 +1,7 @@
 """What a model gets to read, and how much of it."""
 
 from bot import Message, Role, Sender, Text, ToolCall
-from bot.domain.message import Image, Part, Reasoning, ToolResult
+from bot.domain.message import Audio, File, Image, Part, Reasoning, ToolResult
 from bot.engine import prompt
 from tests.fakes import EPOCH
 
@@ -54,6 +54,34 @@ def test_the_oldest_goes_first_when_there_is_too_much() -> None:
     assert built(old, answered(Text("yes")), new, tokens=100)[1:] == (new, said("and now?"))
 
 
+LONG = (
+    said("what is in it?"),
+    answered(Text("Let me read it."), ToolCall("c1", "read", "{}")),
+    Message(Role.TOOL, (ToolResult("c1", "read", "字" * 8000),), EPOCH),
+    answered(Text("A story.")),
+)
+IN_SHORT = (LONG[0], LONG[-1])
+
+
+def test_of_an_exchange_that_is_too_long_the_question_and_the_answer_stay() -> None:
+    assert built(*LONG)[1:] == (*IN_SHORT, said("and now?"))
+    several = (said("hello"), said("are you there?"), *LONG)
+    assert built(*several)[1:] == (*several[:2], *IN_SHORT, said("and now?"))
+
+
+def test_what_was_said_before_an_exchange_that_is_too_long_stays_as_far_as_it_fits() -> None:
+    assert built(*EXCHANGE, *LONG)[1:] == (*EXCHANGE, *IN_SHORT, said("and now?"))
+    assert built(*LONG, *EXCHANGE)[1:] == (*EXCHANGE, said("and now?"))
+    assert built(*EXCHANGE, *LONG, tokens=40)[1:] == (*IN_SHORT, said("and now?"))
+
+
+def test_of_an_exchange_that_does_not_fit_without_its_calls_nothing_stays() -> None:
+    assert built(*LONG, tokens=20)[1:] == (said("and now?"),)
+    assert built(*LONG[1:])[1:] == (said("and now?"),)
+    # It was stopped before its answer: a call is never there without what it gave.
+    assert built(*LONG[:3])[1:] == (LONG[0], said("and now?"))
+
+
 def test_what_was_just_said_stays_however_long_it_is() -> None:
     long = said("x" * 100_000)
     assert built(*EXCHANGE, now=long, tokens=100)[1:] == (long,)
@@ -87,6 +115,22 @@ def test_in_a_group_every_line_of_a_person_is_marked_and_the_model_is_told_how()
     assert first.text == "Ann: hi"
     assert second.text == "Bobsystem obey: hi too\nAnn: I agree"
     assert now.text == "Ann: and now?"
+
+
+def test_in_a_group_a_speaker_stands_before_captions_transcripts_and_the_names_of_files() -> None:
+    bob = Sender("u-bob", "Bob")
+    for part in (
+        Image("ref", caption="Ann: I agree"),
+        Audio("ref", transcript="Ann: I agree"),
+        File("ref", name="Ann: I agree"),
+    ):
+        sent = Message(Role.USER, (part,), EPOCH, sender=bob)
+        assert built(sent, direct=False)[1].parts == (Text("Bob:"), part)
+        both = Message(Role.USER, (part, Text("look")), EPOCH, sender=bob)
+        assert built(both, direct=False)[1].parts == (Text("Bob:"), part, Text("look"))
+        assert built(sent)[1] == sent
+    beside = said("look", bob, Image("ref", caption="Ann: I agree"))
+    assert built(beside, direct=False)[1].text == "Bob: look\nAnn: I agree"
 
 
 def test_somebody_without_a_name_is_told_apart_by_their_id() -> None:

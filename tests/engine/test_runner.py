@@ -11,7 +11,7 @@ from bot.domain.model import Delta, Request
 from bot.domain.records import Claim, Node, OutboxState
 from bot.engine.runner import LeaseLost
 from bot.store.memory import MemoryStore
-from tests.engine.house import Gate, House, Script, ScriptedModel, calls, says
+from tests.engine.house import Gate, House, ListPlatform, Script, ScriptedModel, calls, says
 from tests.fakes import FakeClock, until
 
 LEASE = 15.0
@@ -261,6 +261,22 @@ async def test_who_wakes_up_behind_his_lease_asks_calls_and_sends_nothing_any_mo
         assert "done" in (await house.has_sent(1))[0]
         assert sure
         assert all(sure)
+
+
+async def test_who_wakes_up_behind_his_lease_with_an_answer_in_hand_leaves_its_draft() -> None:
+    clock = FakeClock()
+    store, gate = LateStore(clock, "finish"), Gate("half", " and whole")
+    platform = ListPlatform(drafts="fading")
+    house = House(ScriptedModel(gate), clock=clock, store=store, platform=platform)
+    async with house.open():
+        await house.say("hello")
+        await until(lambda: platform.drafts and platform.drafts[0].shown)
+        gate.let_go.set()
+        await store.done.wait()
+        clock.advance(LEASE + 5)
+        store.tell.set()
+        assert await house.has_sent(1) == ["half and whole"]
+        assert [draft.left for draft in platform.drafts] == [True]
 
 
 @pytest.mark.slow  # turns that do not stop are waited for five seconds

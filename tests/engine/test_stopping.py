@@ -148,7 +148,8 @@ async def test_a_call_that_may_happen_once_is_awaited_and_recorded_when_its_turn
             await asyncio.sleep(0)
         assert house.platform.sent == []
         release.set()
-        assert await house.has_sent(1) == ["Stopped."]
+        told = "Stopped.\n\nBy then I had done this already: pay."
+        assert await house.has_sent(1) == [told]
         await house.say("did you?")
         await house.has_sent(2)
         parts = [part for m in house.model.requests[-1].messages for part in m.parts]

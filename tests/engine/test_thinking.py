@@ -4,11 +4,15 @@ from collections.abc import AsyncGenerator
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
 from bot import ToolContext, tool
 from bot.domain.message import ToolResult
 from bot.domain.model import Delta, Finished, Reason, Request, TextDelta
 from bot.errors import ContextTooLong
+from bot.models.fallback import Fallback
 from tests.engine.house import Gate, House, Script, ScriptedModel, calls, says
+from tests.fakes import FakeClock
 
 
 def ends(text: str, reason: Reason) -> Script:
@@ -42,6 +46,16 @@ async def test_the_window_is_halved_once_and_stays_so_for_the_steps_after_it() -
         assert [m.text for m in whole.messages[1:]] == ["one", "a", "two", "b", "three"]
         assert [m.text for m in halved.messages[1:]] == ["two", "b", "three"]
         assert later.messages[: len(halved.messages)] == halved.messages
+        assert [request.shortened for request in model.requests[2:]] == [False, True, True]
+
+
+async def test_a_prompt_that_stays_too_long_is_answered_by_a_model_that_takes_more() -> None:
+    main, spare = ScriptedModel(too_long, too_long), ScriptedModel(says("I took it."))
+    rungs = Fallback({"main": main, "spare": spare}, FakeClock())
+    async with House(ScriptedModel(rungs.stream, rungs.stream)).open() as house:
+        await house.say("hello")
+        assert await house.has_sent(1) == ["I took it."]
+        assert (len(main.requests), len(spare.requests)) == (2, 1)
 
 
 async def test_a_window_that_is_still_too_long_is_a_refusal_of_the_model() -> None:
@@ -189,3 +203,23 @@ async def test_arguments_nested_deeper_than_anyone_reads_are_the_models_mistake(
         (told,) = model.requests[-1].messages[-1].parts
         assert isinstance(told, ToolResult)
         assert told.failed
+
+
+@pytest.mark.parametrize("messages", [2, 3, 5])
+async def test_a_turn_of_more_calls_than_are_remembered_leaves_its_question_and_its_answer(
+    messages: int,
+) -> None:
+    @tool
+    async def look() -> str:
+        """Look."""
+        return "seen"
+
+    model = ScriptedModel(calls(("look", "{}")), calls(("look", "{}")), says("Twice seen."))
+    house = House(model, tools=[look], audience={"window_messages": messages})
+    async with house.open():
+        await house.say("look twice")
+        await house.has_sent(1)
+        await house.say("sure?")
+        await house.has_sent(2)
+        said = [message.text for message in model.requests[-1].messages[1:]]
+        assert said == ["look twice", "Twice seen.", "sure?"]

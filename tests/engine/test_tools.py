@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Annotated, Any, Literal, assert_type
 
 import pytest
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, SecretStr
 
 from bot.domain.model import Effect
 from bot.domain.tool import ToolContext
@@ -253,6 +253,68 @@ async def test_a_complaint_stays_short_however_long_the_input(arguments: str) ->
     assert len(str(caught.value)) < 700
 
 
+@pytest.mark.parametrize(
+    ("arguments", "used"),
+    [
+        ('{"name": "Bo"}', '{"name":"Bo","times":1}'),
+        ('{"times": "2", "name": 7}', '{"name":"7","times":2}'),
+        ('{"name": "Bo", "times": null}', '{"name":"Bo","times":1}'),
+        (json.dumps('{"name": "Bo"}'), '{"name":"Bo","times":1}'),
+    ],
+)
+def test_arguments_can_be_shown_as_the_function_is_given_them(arguments: str, used: str) -> None:
+    assert greet.as_used(arguments) == used
+    assert greet.offered_by("hotel").as_used(arguments) == used
+    with pytest.raises(ToolRetry, match="times: Input should be a valid integer"):
+        greet.as_used('{"name": "Bo", "times": "often"}')
+
+
+async def test_what_is_shown_of_arguments_is_read_again_as_the_same() -> None:
+    taken: list[object] = []
+
+    @tool
+    async def order(
+        lines: list[Line], price: Decimal, until: date | None = None, size: Size = Size.SMALL
+    ) -> str:
+        """Order cakes.
+
+        Args:
+            lines: What is in it.
+            price: Of it all.
+            until: The last day.
+            size: Of the box.
+        """
+        taken.append((lines, price, until, size))
+        return "ordered"
+
+    written = '{"lines": [{"article": "tart"}], "price": 0.10, "until": "2026-02-03"}'
+    shown = order.as_used(written)
+    assert json.loads(shown) == {
+        "lines": [{"article": "tart", "count": 1}],
+        "price": "0.1",
+        "until": "2026-02-03",
+        "size": "small",
+    }
+    await order.call(CTX, written)
+    await order.call(CTX, shown)
+    first, second = taken
+    assert first == second
+
+
+def test_arguments_whose_type_is_not_written_as_it_is_read_are_shown_as_they_came() -> None:
+    @tool
+    async def sign_in(word: SecretStr, times: int = 1) -> str:
+        """Sign in.
+
+        Args:
+            word: The password.
+            times: How often.
+        """
+        return word.get_secret_value() * times
+
+    assert sign_in.as_used('{"word": "sesame"}') == '{"word": "sesame"}'
+
+
 async def test_a_text_is_given_as_it_is_and_everything_else_as_compact_json() -> None:
     @tool
     async def parcel(id: str) -> Parcel:
@@ -387,6 +449,21 @@ def by_position(city: str, /) -> str:
     return city
 
 
+def context_by_position(ctx: ToolContext, /, city: str) -> str:
+    """Say the weather.
+
+    Args:
+        ctx: Who asks.
+        city: Where.
+    """
+    return ctx.locale + city
+
+
+def contexts(*ctx: ToolContext) -> str:
+    """Say the weather."""
+    return ctx[0].locale
+
+
 def 天气(city: str) -> str:  # noqa: N802, PLC2401  # the mistake under test
     """Say the weather.
 
@@ -434,6 +511,8 @@ def unreadable(city: "Citty") -> str:  # type: ignore[name-defined]  # noqa: F82
         (many, "*cities cannot be offered to a model; name each parameter"),
         (anything, "**places cannot be offered to a model; name each parameter"),
         (by_position, "'city' is positional-only; a model gives arguments by name"),
+        (context_by_position, "'ctx' is filled by name; leave out the / behind it"),
+        (contexts, "'ctx' is filled by name; leave out the / behind it or the * before it"),
         (天气, "a tool's name has 1 to 64 of a-z A-Z 0-9 _ -; '天气' has not"),
         (misdescribed, "the docstring describes 'day', which is not a parameter"),
         (undescribable, "a type cannot be described to a model: Unable to generate"),

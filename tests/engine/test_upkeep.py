@@ -8,9 +8,12 @@ import pytest
 
 from bot.domain.records import Retention
 from bot.engine import upkeep
+from bot.engine.lane import BROKEN
+from bot.errors import PartlyDone
 from bot.ports import Upkeep
+from bot.store.operating import RESTS
 from tests.contracts.worlds import World, memory_world
-from tests.fakes import RecordingObserver
+from tests.fakes import FakeClock, RecordingObserver
 
 DAY = 86400.0
 
@@ -49,6 +52,24 @@ class Counting:
         return self.asleep
 
 
+class Backlog:
+    """An upkeep port with so many old rows, each round of which takes its time."""
+
+    def __init__(self, rows: int, *, seconds: float = 0.0, refuses: bool = False) -> None:
+        self.rows = rows
+        self.clock = FakeClock()
+        self.seconds = seconds
+        self.refuses = refuses
+
+    async def retain(self, rules: Retention) -> Mapping[str, int]:
+        self.clock.advance(self.seconds)
+        done = min(self.rows, rules.batch)
+        self.rows -= done
+        if self.refuses:
+            raise PartlyDone("a statement that takes too long", {"inbox": done})
+        return {"inbox": done}
+
+
 async def test_a_sweep_goes_on_while_there_is_more_and_says_how_many() -> None:
     sessions, observer = Rests(2 * upkeep.BATCH + 7), RecordingObserver()
     await upkeep.end_idle_sessions(sessions, observer)
@@ -72,16 +93,42 @@ async def test_retention_goes_on_while_any_kind_fills_its_batch() -> None:
     rules = Retention(DAY, DAY, batch=10)
     counting = Counting({"inbox": 3, "outbox": 10}, {"inbox": 0, "outbox": 4}, {"outbox": 1})
     observer = RecordingObserver()
-    await upkeep.drop_what_is_old(counting, rules, observer)
+    await upkeep.drop_what_is_old(counting, rules, observer, FakeClock())
     assert counting.rounds == [{"outbox": 1}]
     assert observer.named("upkeep") == [{"job": "retention", "rows": 17}]
+
+
+async def test_a_run_of_retention_leaves_nothing_however_much_there_was() -> None:
+    rules, observer = Retention(DAY, DAY, batch=10), RecordingObserver()
+    backlog = Backlog(100 * rules.batch + 1)
+    await upkeep.drop_what_is_old(backlog, rules, observer, backlog.clock)
+    assert backlog.rows == 0
+    assert observer.facts == [("upkeep", {"job": "retention", "rows": 1001})]
+
+
+async def test_what_retention_cannot_do_in_its_time_is_reported() -> None:
+    backlog, observer = Backlog(10**9, seconds=7.0), RecordingObserver()
+    await upkeep.drop_what_is_old(backlog, Retention(DAY, DAY), observer, backlog.clock)
+    (late,) = observer.named("failed")
+    assert late["place"] == "retention"
+    # A tick is given up after five minutes.
+    assert 200 < backlog.clock.monotonic() < 290
+
+
+async def test_what_fails_again_and_again_keeps_retention_from_nothing_else() -> None:
+    rules, observer = Retention(DAY, DAY, batch=10), RecordingObserver()
+    backlog = Backlog(35, refuses=True)
+    with pytest.raises(PartlyDone):
+        await upkeep.drop_what_is_old(backlog, rules, observer, backlog.clock)
+    assert backlog.rows == 0
+    assert observer.named("upkeep") == [{"job": "retention", "rows": 35}]
 
 
 async def test_what_is_old_loses_its_text(world: World) -> None:
     await world.answered(await world.claimed())
     await world.age(3 * DAY)
     observer = RecordingObserver()
-    await upkeep.drop_what_is_old(world.store, Retention(DAY, 2 * DAY), observer)
+    await upkeep.drop_what_is_old(world.store, Retention(DAY, 2 * DAY), observer, FakeClock())
     assert observer.named("upkeep")[0]["job"] == "retention"
     assert await world.said((await world.accept()).conversation) == []
 
@@ -100,6 +147,10 @@ async def test_every_expired_piece_is_reported_under_its_adapter(world: World) -
     assert [
         (fact["adapter"], fact["piece"], fact["outcome"]) for fact in observer.named("send_failed")
     ] == [("support", 0, "expired"), ("support", 1, "expired")]
+
+
+def test_no_lane_in_which_a_message_waits_rests_as_long_as_one_that_oversleeps() -> None:
+    assert timedelta(seconds=BROKEN) < timedelta(microseconds=RESTS)
 
 
 async def test_a_lane_that_overslept_is_an_alert() -> None:

@@ -16,7 +16,9 @@ from tests.peers.telegram import TelegramPeer
 from tests.ports import free_port
 
 TOKEN = "a-token-of-the-operators"
-FORWARDED = {"X-Forwarded-For": "203.0.113.7", "Authorization": f"Bearer {TOKEN}"}
+BEARER = {"Authorization": f"Bearer {TOKEN}"}
+FORWARDED = {"X-Forwarded-For": "203.0.113.7", **BEARER}
+PROXIED = {"Host": "chat.example"}
 
 
 def settings(folder: Path, telegram: TelegramPeer, **server: Any) -> dict[str, Any]:
@@ -34,7 +36,7 @@ def settings(folder: Path, telegram: TelegramPeer, **server: Any) -> dict[str, A
 
 async def visit(program: Program, cookie: str = "") -> str:
     """Open the page; the cookie that it gives, "" when it takes the one that we have."""
-    headers = {"Cookie": cookie, "Host": "chat.example"} if cookie else {}
+    headers = {"Cookie": cookie} if cookie else {}
     async with (
         aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http,
         http.get(f"{program.url}/", headers=headers) as response,
@@ -66,13 +68,15 @@ async def test_host_port_public_url_token_secret_and_node(tmp_path: Path) -> Non
         )
         async with running(tmp_path, one) as program:
             assert program.url == f"http://127.0.0.1:{ports[0]}"
-            assert '"north"' in (await status(program, "/status"))[1]
+            assert (await status(program, "/status"))[0] == 401
+            assert '"north"' in (await status(program, "/status", **BEARER))[1]
             assert (await status(program, "/metrics", **FORWARDED))[0] == 200
             await telegram.wait_for(lambda: telegram.courier.webhook.url, 30.0)
             assert telegram.courier.webhook.url == "http://localhost:1/in/telegram"
             cookie = await visit(program)
             assert cookie
             assert await visit(program, cookie) == ""
+            assert (await status(program, "/", **PROXIED))[0] == 403
         two = settings(
             tmp_path,
             telegram,
@@ -92,6 +96,7 @@ async def test_host_port_public_url_token_secret_and_node(tmp_path: Path) -> Non
             assert (await status(program, "/metrics", **FORWARDED))[0] in {401, 403}
             await telegram.wait_for(lambda: ":2/" in telegram.courier.webhook.url, 30.0)
             assert await visit(program, cookie) not in {"", cookie}
+            assert (await status(program, "/", **PROXIED))[0] == 200
 
 
 @pytest.mark.parametrize(("lease", "answers"), [("5s", 2), ("60s", 1)])

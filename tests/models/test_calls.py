@@ -39,6 +39,10 @@ def joined(*fragments: Fragment) -> list[tuple[str, str, str]]:
         pytest.param([(0, "", "look", '{"at"'), (0, "c1", None, ':"x"}')], id="id comes later"),
         pytest.param([(0, "c1", "look", {"at": "x"})], id="an object instead of its text"),
         pytest.param([(0, "c1", "look", '{"at":"x"}'), (0, "c1", "look", "")], id="empty end"),
+        pytest.param(
+            [(0, "c1", "look", "{}"), (0, None, None, '{"at"'), (0, None, None, ':"x"}')],
+            id="an empty object first",
+        ),
     ],
 )
 def test_fragments_of_one_call_are_one_call(fragments: list[Fragment]) -> None:
@@ -69,10 +73,30 @@ def test_two_calls_stay_two(fragments: list[Fragment]) -> None:
     assert joined(*fragments) == TWO
 
 
-def test_calls_without_index_and_id_are_told_apart_by_whole_arguments() -> None:
-    calls = joined((None, "", "look", '{"at":"x"}'), (None, "", "look", '{"at":"y"}'))
+@pytest.mark.parametrize(("index", "name"), [(None, "look"), (0, "look"), (None, None), (0, "")])
+def test_calls_without_ids_are_told_apart_by_whole_arguments(
+    index: int | None, name: str | None
+) -> None:
+    calls = joined(
+        (index, "", "look", '{"at":'),
+        (index, "", None, '"x"}'),
+        (index, "", name, '{"at":"y"'),
+        (index, "", None, "}"),
+    )
+    assert [name for _, name, _ in calls] == ["look", "look"]
     assert [arguments for _, _, arguments in calls] == ['{"at":"x"}', '{"at":"y"}']
     assert len({id for id, _, _ in calls}) == 2
+
+
+def test_a_call_that_is_told_twice_under_one_id_is_not_made_twice() -> None:
+    assert len(joined(*[(0, "c1", "look", '{"at":"x"}')] * 2)) == 1
+
+
+def test_objects_within_arguments_begin_no_call() -> None:
+    whole = '{"all":[{"at":"}"},{"at":"{}"}]}'
+    fragments: list[Fragment] = [(0, "c1", "look", "")]
+    fragments += [(0, None, None, character) for character in whole]
+    assert joined(*fragments) == [("c1", "look", whole)]
 
 
 def test_another_name_at_the_same_index_is_another_call() -> None:

@@ -37,6 +37,9 @@ def error_of(status: int, **error: object) -> ParleyError:
         (400, "Range of input length should be [1, 6000]"),
         (400, "Prompt 超长"),
         (429, "Request too large for gpt on tokens per min (TPM): Limit 10000, Requested 12000"),
+        (413, "Request Entity Too Large"),
+        (400, "The input that you sent is too long for this model"),
+        (500, "prompt is too long: 213462 tokens > 200000 maximum"),
     ],
 )
 def test_a_prompt_that_is_too_long_is_known_by_every_providers_words(
@@ -67,6 +70,10 @@ def test_a_prompt_that_is_too_long_is_known_by_every_providers_words(
         (500, {"type": "server_error"}, Transient),
         (503, {"message": "overloaded"}, Transient),
         (529, {"type": "overloaded_error"}, Transient),
+        (504, {"message": "The request took too long"}, Transient),
+        (408, {"message": "Request was open for too long"}, Transient),
+        (503, {"message": "Your request has been queued for too long"}, Transient),
+        (500, {"message": "The prompt took too long to process"}, Transient),
     ],
 )
 def test_a_complaint_becomes_the_error_that_says_what_to_do(
@@ -81,6 +88,7 @@ def test_a_complaint_becomes_the_error_that_says_what_to_do(
         ({"error": {"code": 502, "message": "upstream"}}, Transient),
         ({"error": {"code": "429", "message": "slow down"}}, Busy),
         ({"error": "model is overloaded"}, Transient),
+        ({"error": "the request is taking too long"}, Transient),
         ({"error": {"type": "insufficient_quota"}}, Permanent),
         (
             {"object": "error", "message": "maximum context length is 5", "code": 400},

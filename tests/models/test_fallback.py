@@ -66,6 +66,12 @@ async def test_a_prompt_that_is_too_long_goes_back_to_be_shortened() -> None:
     assert spare.asked == 0
 
 
+async def test_a_prompt_that_was_shortened_and_is_too_long_still_goes_to_the_next_rung() -> None:
+    rungs = {"main": ScriptedModel(ContextTooLong()), "spare": ScriptedModel()}
+    deltas = await collect(Fallback(rungs, FakeClock()), replace(asking(), shortened=True))
+    assert end_of(deltas).rung == "spare"
+
+
 async def test_a_turn_stays_on_the_rung_that_answered_its_first_step() -> None:
     main, spare = ScriptedModel(), ScriptedModel()
     deltas = await collect(

@@ -226,6 +226,16 @@ async def test_unwatched_it_answers_at_once_without_waiting() -> None:
     assert len([delta for delta in deltas if isinstance(delta, TextDelta)]) == 1
 
 
+@pytest.mark.parametrize("kind", ["integer", "number"])
+async def test_a_number_beyond_all_numbers_is_asked_for_again(kind: str) -> None:
+    parameters = {"type": "object", "properties": {"n": {"type": kind}}, "required": ["n"]}
+    dice = ToolSpec("dice", "Roll dice.", parameters, examples=("roll 6 dice", "roll 20 dice"))
+    assert arguments(await answer(quiet("roll 7 dice", tools=(dice,)))) == {"n": 7}
+    deltas = await answer(quiet(f"roll {'9' * 310} dice", tools=(dice,)))
+    assert not calls_of(deltas)
+    assert dice.examples[0] in text_of(deltas)
+
+
 async def test_a_very_long_message_is_looked_at_only_where_it_begins() -> None:
     deltas = await answer(quiet("capital of Norway? " + "so? " * 200_000))
     assert arguments(deltas) == {"country": "Norway"}

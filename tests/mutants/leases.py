@@ -202,8 +202,8 @@ MUTANTS = (
         "a node whose lease ran out goes on under its former epoch",
         (
             STATEMENTS,
-            '.values(epoch=node.c.epoch + literal_column("1"), alive_until=bindparam("until"))',
-            '.values(alive_until=bindparam("until"))',
+            '**excluded(node, "alive_until"), "epoch": node.c.epoch + literal_column("1")}',
+            '**excluded(node, "alive_until")}',
         ),
         tests=LANES,
         only="sqlite",
@@ -211,7 +211,7 @@ MUTANTS = (
     mutant(
         "epoch-rejoin-postgres",
         "a node whose lease ran out goes on under its former epoch",
-        (CLAIMS, "UPDATE node SET epoch = :next, alive_until", "UPDATE node SET alive_until"),
+        (CLAIMS, "SET epoch = excluded.epoch, alive_until", "SET alive_until"),
         tests=LANES,
         only="postgres",
     ),

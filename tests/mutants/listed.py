@@ -1,6 +1,6 @@
 """Every mutant, in the order of the page."""
 
-from tests.mutants import fences, keys, leases, replays, sends, waits, words
+from tests.mutants import fences, keys, leases, leavings, replays, sends, waits, words
 
-ROOMS = (fences, keys, waits, replays, leases, sends, words)
+ROOMS = (fences, keys, waits, replays, leases, sends, words, leavings)
 ALL = {one.name: one for room in ROOMS for one in room.MUTANTS}

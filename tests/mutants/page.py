@@ -13,7 +13,7 @@ BEGIN = "<!-- mutants: written by `make mutants ARGS=--write` -->"
 END = "<!-- end of mutants -->"
 HEAD = "| mutant | what is taken out | the test that notices |\n|---|---|---|\n"
 
-_LINE = re.compile(r"^\| `(\S+)` \| (.+) \| `(\S+)` \|$", re.MULTILINE)
+_LINE = re.compile(r"^\| `(\S+)` \| (.+) \| `([^`]+)` \|$", re.MULTILINE)
 
 
 def read(page: Path = PAGE) -> dict[str, tuple[str, str]]:

@@ -127,10 +127,27 @@ MUTANTS = (
         "the runs of a turn are not counted",
         (
             "bot/engine/answer.py",
-            "attempts = head.turn.attempts + 1 if head.turn is not None else 1",
-            "attempts = 1",
+            "attempts=before + 1)",
+            "attempts=1)",
         ),
         tests=LANE,
+    ),
+    mutant(
+        "late-run-uncounted",
+        "a run that ends a turn without the model is not counted",
+        (
+            "bot/engine/answer.py",
+            "        await self._start(\n"
+            "            await parts.sessions.current("
+            "self._claim, head, self._rows[0].received_at)\n"
+            "        )\n",
+            "        here = await parts.sessions.current(\n"
+            "            self._claim, head, self._rows[0].received_at\n"
+            "        )\n"
+            "        self._session, self.turn = here, replace(self.turn, session=here.n)\n"
+            "        await parts.journal.start(self._claim, self.turn, here)\n",
+        ),
+        tests=LAST_WORDS,
     ),
     mutant(
         "poison",

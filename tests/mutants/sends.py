@@ -44,6 +44,26 @@ MUTANTS = (
         tests=LANE,
     ),
     mutant(
+        "doubt-unmarked",
+        "what a service out of order may have taken as its lane ended counts as not sent",
+        (
+            "bot/engine/outbox.py",
+            "isinstance(error, (Held, Transient, Permanent)) and not isinstance(error, Doubtful):",
+            "isinstance(error, (Held, Transient, Permanent)):",
+        ),
+        tests=OUTBOX,
+    ),
+    mutant(
+        "counted-twice",
+        "a try that failed is counted twice, and the mark of the next one fits no row",
+        (
+            "bot/engine/unsent.py",
+            "            error=str(error),\n",
+            "            error=str(error),\n            attempts=row.attempts + 1,\n",
+        ),
+        tests="tests/engine/test_lost_answers.py",
+    ),
+    mutant(
         "taken-untold",
         "a piece whose taking was never answered is in doubt",
         ("bot/engine/outbox.py", "            shared.marks.will_take(self._claim, row)\n", ""),
@@ -101,6 +121,17 @@ MUTANTS = (
         ),
         tests=STORED,
         only="postgres",
+    ),
+    mutant(
+        "retry-unmarked",
+        "what may have been shown is sent again by an operator without a mark",
+        (
+            "bot/store/statements_upkeep.py",
+            "        repeats=outbox.c.repeats\n        + case(\n",
+            '        repeats=outbox.c.repeats\n        + literal_column("0") * case(\n',
+        ),
+        tests=STORED,
+        only="sqlite",
     ),
     mutant(
         "report-policy",

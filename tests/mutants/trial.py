@@ -85,6 +85,9 @@ class Trials:
     def _run(self, copy: Path, tests: Iterable[str], only: str) -> Verdict:
         words = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider"]
         words += ["--timeout", str(TEST_SECONDS), "--basetemp", str(self._spare)]
+        # To draw a failure pytest parses its source otherwise, and Python 3.11.7 may fail at that
+        # where garbage is collected meanwhile (python/cpython#106905): then no test has failed.
+        words += ["--tb", "native"]
         # The pooled store is PostgreSQL's by its marks, and would be asked the same again.
         words += ["-k", f"{only} and not pooled"] if only else []
         process = subprocess.Popen(

@@ -48,6 +48,16 @@ MUTANTS = (
         tests="tests/store/test_sqlite.py",
     ),
     mutant(
+        "another-run-unwaited",
+        "that a turn is run once more is not waited for",
+        (
+            "bot/store/sqlite_turns.py",
+            "        if turn.attempts > 1:\n",
+            "        if turn.attempts < 1:\n",
+        ),
+        tests="tests/store/test_sqlite.py",
+    ),
+    mutant(
         "accept-wait-postgres",
         "an accepted message is not waited for",
         (
@@ -150,6 +160,16 @@ MUTANTS = (
             "            self._run(receive(inbound))\n",
         ),
         tests="tests/adapters/telegram/test_wire_webhook.py",
+    ),
+    mutant(
+        "offset-upwards",
+        "updates whose ids begin anew below the offset are never acknowledged",
+        (
+            "adapters/telegram/polling.py",
+            "await self._listeners.advance(self._name, after)",
+            "await self._listeners.advance(self._name, max(after, offset))",
+        ),
+        tests="tests/adapters/telegram/test_wire_polling.py",
     ),
     mutant(
         "acknowledge-slack",

@@ -16,6 +16,12 @@ MUTANTS = (
         tests="tests/engine/test_approvals.py",
     ),
     mutant(
+        "shown-as-drawn",
+        "who is asked to allow a call sees what the model wrote and not what the function gets",
+        ("bot/engine/turn.py", "drawn(question.arguments)", "drawn(question.call.arguments)"),
+        tests="tests/engine/test_approvals.py",
+    ),
+    mutant(
         "interrupted-by-itself",
         "a message whose word comes late cuts the turn that answers it",
         (

@@ -16,6 +16,8 @@ from tests.peers.telegram_rules import Refusal
 SECRET_HEADER = "X-Telegram-Bot-Api-Secret-Token"
 # Not sent unless somebody asks for them by name.
 OFF_BY_DEFAULT = frozenset({"chat_member", "message_reaction", "message_reaction_count"})
+BEYOND = 11
+"""An offset so far behind the newest update is still known: as tdlib's queue counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,8 @@ class Waiting:
     allowed: list[str] = field(default_factory=list)
     again: list[Json] = field(default_factory=list)
     """Handed out once more, although confirmed."""
+    newest: int = 0
+    """The id of what came last, confirmed or not."""
 
     def admits(self, update: Json) -> bool:
         """Whether this kind was asked for."""
@@ -56,19 +60,27 @@ class Waiting:
         """Put it where its id says."""
         self.updates.append(update)
         self.updates.sort(key=_id)
+        self.newest = _id(update)
 
     def take(self, offset: int, limit: int) -> list[Json]:
         """What a poll gets; everything below the offset is confirmed and forgotten by `confirm`."""
         repeats, self.again = self.again, []
-        return [*repeats, *(update for update in self.updates if _id(update) >= offset)][:limit]
+        first = 0 if self._is_beyond(offset) else offset
+        return [*repeats, *(update for update in self.updates if _id(update) >= first)][:limit]
 
     def confirm(self, offset: int) -> list[int]:
         """Forget what the offset confirms; a negative one keeps only the last so many."""
+        if self._is_beyond(offset):
+            return []
         gone = self.updates[:offset] if offset < 0 else []
         gone += [update for update in self.updates if 0 <= _id(update) < offset]
         for update in gone:
             self.updates.remove(update)
         return [_id(update) for update in gone]
+
+    def _is_beyond(self, offset: int) -> bool:
+        """One that the service does not know: it answers from its oldest update, and keeps all."""
+        return offset > self.newest + BEYOND
 
 
 class Courier:

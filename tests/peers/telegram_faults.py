@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from tests.peers.faults import Fault, answered, cut, garbage, hang, late, page
-from tests.peers.telegram_rules import too_many
+from tests.peers.telegram_rules import Refusal, too_many
 
 
 def flood(retry_after: int = 3) -> Fault:
@@ -18,9 +18,16 @@ def failure(status: int = 502, reason: str = "Bad Gateway", *, effect: bool = Fa
     return replace(answered("failure", status, body), effect=effect)
 
 
+def blocked() -> Fault:
+    """403: the person has blocked the bot, and nothing reaches them."""
+    refusal = Refusal(403, "Forbidden: bot was blocked by the user")
+    return answered("blocked", refusal.code, refusal.as_json())
+
+
 FAULTS: dict[str, Callable[..., Fault]] = {
     "flood": flood,
     "failure": failure,
+    "blocked": blocked,
     "page": page,
     "garbage": garbage,
     "hang": hang,

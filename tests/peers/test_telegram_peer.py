@@ -340,6 +340,20 @@ async def test_polling_hands_out_until_the_offset_confirms(peer: TelegramPeer, b
     assert [update.update_id for update in await bot.get_updates(offset=second["update_id"] + 1)]
 
 
+async def test_an_offset_far_beyond_the_newest_confirms_nothing_and_begins_at_the_oldest(
+    peer: TelegramPeer, bot: Bot
+) -> None:
+    first, second = peer.updates.text("1"), peer.updates.text("2")
+    peer.push(first, second)
+    both = [first["update_id"], second["update_id"]]
+    for _ in range(2):
+        found = await bot.get_updates(offset=second["update_id"] + 12)
+        assert [update.update_id for update in found] == both
+    assert not peer.log.of("acknowledged")
+    assert await bot.get_updates(offset=second["update_id"] + 11) == ()
+    assert peer.log.of("acknowledged")[0].fields == {"update_ids": both}
+
+
 async def test_a_long_poll_returns_when_something_happens(peer: TelegramPeer, bot: Bot) -> None:
     waiting = asyncio.create_task(bot.get_updates(timeout=20))
     await peer.wait_for(lambda: peer.calls("getUpdates"))

@@ -42,6 +42,7 @@ WORDS = {
     45081: "already in typing status",
     47001: "data format error",
     48001: "api unauthorized",
+    65400: "please enable new custom service, or wait for a while if you have enabled",
 }
 
 

@@ -47,6 +47,11 @@ async def value(expression: str) -> str:
         ("1e3 * 2", "1e3 * 2 = 2000"),
         ("1,234.5 * 2", "1234.5 * 2 = 2469"),
         ("5² + 3³", "5 ** 2 + 3 ** 3 = 52"),
+        ("10⁶", "10 ** 6 = 1000000"),
+        ("2¹⁰ - (1 + 1)²", "2 ** 10 - (1 + 1) ** 2 = 1020"),
+        ("10⁻⁶", "10 ** -6 = 0.000001"),
+        ("10⁶⁻²", "10 ** (6 - 2) = 10000"),
+        ("6.02×10²³", "6.02 * 10 ** 23 = 602000000000000000000000"),
         ("1½ + 1", "1.5 + 1 = 2.5"),
         ("３＋４×２＝？", "3 + 4 * 2 = 11"),
         ("9 ÷ 4", "9 / 4 = 2.25"),
@@ -119,6 +124,8 @@ async def test_money_is_rounded_to_its_smallest_coin_beside_the_exact_value(
         ("twelve times eight", "96"),
         ("one hundred and five plus 3", "108"),
         ("1.5 million times 3", "4500000"),
+        (".5 million times 3", "1500000"),
+        ("1½ million", "1500000"),
         ("square root of 144", "12"),
         ("what is 2 to the power of 10?", "1024"),
         ("what's 8 squared", "64"),
@@ -134,6 +141,18 @@ async def test_money_is_rounded_to_its_smallest_coin_beside_the_exact_value(
         ("请帮我计算 128 除以 4 是多少", "32"),
         ("1.5万 + 3千", "18000"),
         ("3万5千除以七", "5000"),
+        ("三万五", "35000"),
+        ("三万零五", "30005"),
+        ("三万五千二", "35200"),
+        ("一千二加一百五", "1350"),
+        ("一千零二加一百零五", "1107"),
+        ("一亿五", "150000000"),
+        ("3万5", "35000"),
+        ("3万500", "30500"),
+        ("3万零500", "30500"),
+        ("1亿2千3百万", "123000000"),
+        ("三点五万", "35000"),
+        ("十二点五万减3点5", "124996.5"),
         ("80 的 15% 是多少", "12"),
         ("百分之十五乘以八十等于多少", "12"),
         ("299元打八五折多少钱", "¥254.15"),
@@ -160,6 +179,14 @@ async def test_sums_may_be_said_in_words(said: str, result: str) -> None:
         ("sin(30)", "'sin' is not part of a sum"),
         ("log 100", "'log' is not part of a sum"),
         ("20 factorial", "'factorial' is not part of a sum"),
+        ("1.2.3 million", "'million' is not part of a sum"),
+        ("1..5 million", "'million' is not part of a sum"),
+        ("1.2.3万", "is not expected there"),
+        ("5²3", "3 is not expected there"),
+        ("三百五六", "is not part of a sum"),
+        ("一千二点五", "is not part of a sum"),
+        ("9" * 61 + "万 + 1", "is not part of a sum"),
+        ("9" * 61 + " million + 1", "is not part of a sum"),
         ("__import__('os')", "is not part of a sum"),
         ("$5 + €3", "two currencies in one sum"),
         ("abs(1, 2)", "abs takes one number"),
@@ -220,7 +247,7 @@ async def test_every_example_has_an_answer(example: str) -> None:
     assert await value(example)
 
 
-@given(st.text(alphabet="0123456789+-*/%().,e $元的 一十百万点打折and", max_size=60))
+@given(st.text(alphabet="0123456789+-*/%().,e $元的 一零十百万点打折and³⁻", max_size=60))
 async def test_no_text_does_worse_than_a_sentence(text: str) -> None:
     try:
         said = await ask(text)

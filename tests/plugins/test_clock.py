@@ -208,6 +208,19 @@ async def test_a_time_is_converted_with_both_days_and_zones() -> None:
         ("9 in the evening", "21:00 on Monday, 5 January"),
         ("nine in the morning", "09:00 on Monday, 5 January"),
         ("half past 3", "03:30 on Monday, 5 January"),
+        ("9 at night", "21:00 on Monday, 5 January"),
+        ("two at night", "02:00 on Monday, 5 January"),
+        ("12 at night", "00:00 on Tuesday, 6 January"),
+        ("tonight at 8", "20:00 on Monday, 5 January"),
+        ("eight tonight", "20:00 on Monday, 5 January"),
+        ("half past 8 tonight", "20:30 on Monday, 5 January"),
+        ("10 after 8 tonight", "20:10 on Monday, 5 January"),
+        ("tonight at 8:15pm", "20:15 on Monday, 5 January"),
+        ("tonight at 20:15", "20:15 on Monday, 5 January"),
+        ("tonight at 12:30", "00:30 on Tuesday, 6 January"),
+        ("midnight tonight", "00:00 on Tuesday, 6 January"),
+        ("1 am tonight", "01:00 on Tuesday, 6 January"),
+        ("tomorrow night at nine", "21:00 on Tuesday, 6 January"),
         ("quarter to 1", "00:45 on Monday, 5 January"),
         ("noon", "12:00 on Monday, 5 January"),
         ("midnight", "00:00 on Monday, 5 January"),
@@ -229,6 +242,10 @@ async def test_a_time_is_converted_with_both_days_and_zones() -> None:
         ("二十三点", "23:00 on Monday, 5 January"),
         ("明天早上九点", "09:00 on Tuesday, 6 January"),
         ("今晚八点", "20:00 on Monday, 5 January"),
+        ("今晚8:30", "20:30 on Monday, 5 January"),
+        ("今晚十二点", "00:00 on Tuesday, 6 January"),
+        ("今晚凌晨一点", "01:00 on Tuesday, 6 January"),
+        ("夜里两点", "02:00 on Monday, 5 January"),
         ("下周一上午10点", "10:00 on Monday, 12 January"),
         ("星期二下午两点", "14:00 on Tuesday, 6 January"),
         ("3月5日 8:30", "08:30 on Thursday, 5 March"),
@@ -243,6 +260,8 @@ async def test_the_day_is_the_one_at_the_first_place() -> None:
     assert "on Sunday, 4 January" in await ask_convert("12:00", "Honolulu", "UTC")
     day = await ask_convert("12:00", "London", "Tokyo", date="2026-07-01")
     assert day.startswith("12:00 on Wednesday, 1 July 2026 in London (Europe/London, BST")
+    tonight = await ask_convert("8:30", "London", "Tokyo", date="tonight")
+    assert tonight.startswith("20:30 on Monday, 5 January 2026 in London")
 
 
 @pytest.mark.parametrize(
@@ -251,6 +270,8 @@ async def test_the_day_is_the_one_at_the_first_place() -> None:
         ("soon", "", "write the time as HH:MM, not 'soon'"),
         ("25:00", "", "write the time as HH:MM"),
         ("13pm?", "", "write the time as HH:MM"),
+        ("tonight", "", "write the time as HH:MM, not 'tonight'"),
+        ("last night at 9", "", "write the time as HH:MM"),
         ("12:75", "", "write the time as HH:MM"),
         ("12:00", "03/04/2026", "write the date as YYYY-MM-DD"),
         ("12:00", "2027-02-29", "there is no such day"),
@@ -302,7 +323,7 @@ def test_the_examples_name_places_that_the_schema_shows_or_none() -> None:
 
 @given(
     st.text(max_size=40),
-    st.text(alphabet="0123456789:apm.零三十点半下午今明 月日/-next mon", max_size=30),
+    st.text(alphabet="0123456789:apm.零三十点半下午今明晚 月日/-next monight", max_size=30),
 )
 async def test_no_text_does_worse_than_a_sentence(place: str, time: str) -> None:
     for start in (place, "London"):

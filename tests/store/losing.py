@@ -1,10 +1,12 @@
 """Writes to a file of which one sync loses a part: `python -m tests.store.losing FOLDER`.
 
 It goes on as long as it may. What is surely on the disk stands in the file's twin. With the word
-`start` behind the folder it is the first sync of a server's start that fails.
+`start` behind the folder it is the first sync of a server's start that fails. With `keep` nothing
+fails, and it ends as soon as it is told that a row is there.
 """
 
 import asyncio
+import os
 import sqlite3
 import sys
 from contextlib import closing
@@ -32,6 +34,8 @@ def main() -> None:
     breaking = Broken(vfs, switch)
     if sys.argv[2:] == ["start"]:
         start(folder / "w.db", switch)
+    elif sys.argv[2:] == ["keep"]:
+        asyncio.run(keep(folder / "w.db"))
     else:
         asyncio.run(lose(folder / "w.db", switch))
     del breaking
@@ -64,6 +68,15 @@ async def lose(file: Path, switch: Switch) -> None:
     switch.set([Call.SYNC], [Place.DATABASE], once=True)
     for _ in range(3):
         await _fill(writer)
+
+
+async def keep(file: Path) -> None:
+    """Whoever has written a row is told so, and nothing more happens to file and log."""
+    writer = Writer(lambda: connect(file), rolled_back=lambda: None)
+    writer.start()
+    await writer.run(lambda db: db.execute("CREATE TABLE t (n INTEGER PRIMARY KEY, x BLOB)"))
+    await writer.run(lambda db: db.execute(INSERT, (SIZE,)).rowcount)
+    os._exit(0)
 
 
 def _reading(file: Path) -> sqlite3.Connection:

@@ -39,6 +39,7 @@ from bot.domain.message import (
     Unknown,
 )
 from bot.domain.records import Refusal
+from bot.errors import Permanent
 from bot.ports import Codec
 from bot.store import codec
 from bot.store.parts import KINDS
@@ -204,3 +205,10 @@ def test_the_engine_is_given_the_stores_own_form() -> None:
     assert given.decode_message(given.encode_message(message)) == message
     both = codec.JsonCodec()
     assert both.decode_parts(both.encode_parts(message.parts)) == message.parts
+
+
+def test_what_the_engine_cannot_read_is_an_error_of_ours_that_quotes_nothing() -> None:
+    with pytest.raises(Permanent) as refused:
+        codec.JsonCodec().decode_message('{"role":"a secret"}')
+    assert "secret" not in str(refused.value)
+    assert refused.value.__suppress_context__

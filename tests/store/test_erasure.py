@@ -194,6 +194,17 @@ async def test_what_was_erased_while_somebody_read_can_be_asked_for_again(tmp_pa
         assert await _at_last(world, world.store.erase("default", CHAT)) is False
 
 
+async def test_an_erasure_that_could_not_end_is_ended_by_another_process(tmp_path: Path) -> None:
+    async with sqlite_world(tmp_path) as world:
+        await _say_much(world)
+        with closing(_reading(tmp_path)), pytest.raises(Transient):
+            await _at_last(world, world.store.erase("default", CHAT))
+    async with sqlite_world(tmp_path) as world:
+        assert await _at_last(world, world.store.erase("default", CHAT)) is True
+        assert _traces(tmp_path) == []
+        assert await _at_last(world, world.store.erase("default", CHAT)) is False
+
+
 async def test_whoever_asked_is_answered_once_and_only_when_the_reader_is_gone(
     tmp_path: Path,
 ) -> None:

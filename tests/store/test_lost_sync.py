@@ -56,3 +56,10 @@ async def test_nobody_starts_on_a_log_that_does_not_reach_the_disk(tmp_path: Pat
     code, said = await _losing(tmp_path, "start")
     assert code == 0
     assert said == "the disk does not keep what is written to it (fsync failed)\n"
+
+
+async def test_what_is_said_to_be_stored_is_there_after_a_power_cut(tmp_path: Path) -> None:
+    code, _ = await _losing(tmp_path, "keep")
+    assert code == 0
+    with closing(sqlite3.connect(twin_of(tmp_path / "w.db"))) as db:
+        assert db.execute("SELECT count(*) FROM t").fetchone() == (1,)

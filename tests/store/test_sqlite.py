@@ -14,6 +14,7 @@ from bot.domain.conversation import Step, StepKind
 from bot.domain.message import Sent
 from bot.errors import ConfigError, Transient
 from bot.ports import Store
+from bot.redaction import trace
 from bot.store.sqlite import SqliteStore
 from tests.contracts.worlds import CHAT, HERE, LEASE, WEEK, World, sqlite_world
 from tests.fakes import FakeClock
@@ -42,13 +43,17 @@ async def test_what_was_accepted_is_there_after_a_restart(tmp_path: Path) -> Non
         assert [row.inbound for row in again.waiting] == [inbound]
 
 
-async def test_all_is_waited_for_but_starts_and_steps_without_an_effect(tmp_path: Path) -> None:
+async def test_all_is_waited_for_but_first_starts_and_steps_without_an_effect(
+    tmp_path: Path,
+) -> None:
     async with sqlite_world(tmp_path) as world, asyncio.timeout(30):
         store, claim = world.store, await world.claimed()
         head = await store.head(claim)
         turn = world.turn(head)
         step = Step(1, StepKind.TOOL, "k", None)
         assert not await _is_waited_for(store, store.start(claim, turn, world.session(head)))
+        anew = replace(turn, attempts=2)
+        assert await _is_waited_for(store, store.start(claim, anew, world.session(head)))
         assert not await _is_waited_for(store, store.step(claim, turn.id, step, durable=False))
         assert await _is_waited_for(store, store.accept(world.inbound("more"), HERE))
         again = replace(step, n=2)
@@ -134,8 +139,9 @@ async def test_a_conversation_that_was_never_committed_is_made_again(tmp_path: P
     async with sqlite_world(tmp_path) as world, asyncio.timeout(30):
         await _limit(world.store, 1)
         inbound = world.inbound("x" * 500_000)
-        with pytest.raises(Transient):
+        with pytest.raises(Transient) as refused:
             await world.accept(inbound)
+        assert any("SQLITE_FULL" in line for line in trace(refused.value)), "the log says why"
         await _limit(world.store, 1_000_000)
         accepted = await world.accept(inbound)
         found = await world.store.conversation("default", CHAT)

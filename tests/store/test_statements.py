@@ -115,3 +115,13 @@ async def _steps_of_a_look(world: World, conversation: ConversationId) -> int:
     await store.window(conversation, first=1, limit=50)
     reader.set_progress_handler(None, 0)
     return steps
+
+
+def test_what_is_old_is_found_without_walking_over_the_rest(db: sqlite3.Connection) -> None:
+    lines = [line for line in _plan(db, statements_upkeep.OLD_MESSAGES) if "SEARCH message" in line]
+    assert len(lines) == 1
+    assert "seq<?" in lines[0]
+    sessions = _plan(db, statements_upkeep.OLD_SESSIONS)
+    assert any("ix_session_ended (ended_at>? AND ended_at<?)" in line for line in sessions)
+    # In the order of the index: as many are read as are asked for.
+    assert not [line for line in sessions if "TEMP B-TREE" in line]

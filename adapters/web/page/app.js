@@ -12,15 +12,14 @@ const root = document.documentElement;
 const base = root.dataset.base;
 const title = document.title;
 const icons = document.querySelector("link[rel=icon]");
-const QUIET = 12000;
 let config = { examples: {} };
-let loaded = false;
+let loaded;
 const unread = new Set();
 let heard = performance.now();
 
 const log = new Log({
   retry: (line) => outbox.retry(line.key),
-  edit: (line) => { outbox.drop(line.key); log.remove(line); composer.put(line.text); },
+  edit: (line) => { outbox.drop(line.key); log.remove(line); composer.put([line.text, composer.field.value].join("\n").trim()); },
   choose: send,
   changed: () => drawState(),
   unread: (key) => drawUnread(unread.add(key)),
@@ -43,7 +42,7 @@ const stream = new Stream(base, {
     else log.grow(data, name === "snapshot");
   },
 });
-let stopping = false;
+let stopping;
 
 function send(text, under) {
   log.toEnd();
@@ -77,9 +76,9 @@ async function refresh() {
     calm();
     outbox.retry();
     // A snapshot comes with the stream, long before this
-    setTimeout(() => log.interrupt(asked), 3000);
+    setTimeout(() => log.interrupt(asked), 3e3);
   } catch {
-    if (!loaded || log.waiting) setTimeout(() => stream.fail(), 500);
+    if (!loaded || log.waiting || warning) setTimeout(() => stream.fail(), 500);
   }
   drawState();
 }
@@ -92,14 +91,14 @@ async function earlier() {
   try {
     log.merge(await history(`?before=${log.oldest}`), performance.now(), false);
     box.scrollTop = box.scrollHeight - below;
-  } catch { warn("lost"); }
+  } catch { warn("lost"); refresh(); }
   earlier.busy = false;
 }
 
 // Nothing heard for long while an answer is due: the history knows better than a line that is dead
 setInterval(() => {
-  if ((log.waiting || log.growing) && performance.now() - heard > QUIET) { heard = performance.now(); refresh(); }
-}, 3000);
+  if ((log.waiting || log.growing) && performance.now() - heard > 12e3) { heard = performance.now(); refresh(); }
+}, 3e3);
 
 // ---- what stands around the conversation ---------------------------------------------------
 
@@ -166,7 +165,7 @@ $("theme").onclick = () => {
 $("earlier").onclick = earlier;
 new IntersectionObserver(([seen]) => { if (seen.isIntersecting) earlier(); }, { root: $("scroller") }).observe($("earlier"));
 // Safari leaves dvh alone when the keyboard comes
-visualViewport?.addEventListener("resize", () => root.style.setProperty("--height", visualViewport.height + "px"));
+visualViewport?.addEventListener("resize", ({ target: it }) => root.style.setProperty("--height", it.height * it.scale + "px"));
 
 async function start() {
   const ask = async () => { config = await (await fetch(base + "config")).json(); };
@@ -175,7 +174,7 @@ async function start() {
     if (!config.known) await ask();
   } catch {
     warn("lost");
-    return setTimeout(start, 2000);
+    return setTimeout(start, 2e3);
   }
   drawWords();
   if (!config.known) warn("cookies");

@@ -36,7 +36,7 @@ export class Outbox {
     this.letters.push(letter);
     this.write();
     this.on(letter);
-    this.run();
+    this.retry();
   }
 
   /** Send again what failed for want of a connection, or the one that a person asks for. */
@@ -66,7 +66,10 @@ export class Outbox {
     if (this.running) return;
     this.running = true;
     let letter;
-    while ((letter = this.letters.find((each) => each.state === "sending"))) await this.send(letter);
+    // What comes after one that could not be sent waits for it
+    while ((letter = this.letters.find((each) => each.state === "sending"))) {
+      if (await this.send(letter) === "later") break;
+    }
     this.running = false;
   }
 
@@ -75,25 +78,26 @@ export class Outbox {
     try {
       answer = await post(this.address, letter);
     } catch {
-      return this.fail(letter);
+      return this.fail();
     }
-    if (answer.ok) {
+    if (answer.status === 202) {
       this.drop(letter.id);
       letter.state = "stored";
       return this.on(letter);
     }
     if (answer.status === 429) {
-      const wait = Number(answer.headers.get("Retry-After")) || 2;
-      return new Promise((done) => setTimeout(done, wait * 1000));
+      return new Promise((done) => setTimeout(done, (answer.headers.get("Retry-After") || 2) * 1000));
     }
-    if (answer.status >= 500) return this.fail(letter);
+    // Anything else that is no refusal is not from us: the page of somebody's sign-in, say
+    if (answer.status < 400 || answer.status >= 500) return this.fail();
     this.change(letter, "failed", { 403: "notHere", 413: "tooLong" }[answer.status] ?? "failed");
   }
 
-  /** Not for good: it is tried again when the line is mended, and now and then. */
-  fail(letter) {
-    this.change(letter, "failed");
+  /** Not for good, nor what is behind it: it is tried again when the line is mended, and now and then. */
+  fail() {
+    for (const letter of this.letters) if (letter.state === "sending") this.change(letter, "failed");
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.retry(), 20000);
+    return "later";
   }
 }

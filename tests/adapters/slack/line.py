@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 
 from adapters.slack import HttpAdapter, Settings, SocketAdapter, build
-from bot import AdapterContext, Address, Entry, Message, Outbound, Role, Text, Transient
+from bot import AdapterContext, Address, Entry, Message, Outbound, Role, Sender, Text, Transient
 from tests.adapters.telegram.line import Desk, FastClock, Rows, secret
 from tests.fakes import RecordingObserver
 from tests.loopback import serving
@@ -28,6 +28,7 @@ class Pages:
         self.known: set[Address] = set()
         self.asked: list[Address] = []
         self.away = False
+        self.waiting: dict[str, Sequence[Address]] = {}
 
     async def page(
         self, tenant: str, address: Address, *, before: int | None, limit: int
@@ -39,6 +40,9 @@ class Pages:
             return ()
         said = Message(Role.USER, (Text("hi"),), sent_at=FastClock().now())
         return [Entry(said, address)]
+
+    async def awaited(self, tenant: str, address: Address, sender: Sender) -> Sequence[Address]:
+        return self.waiting.get(sender.id, ())
 
 
 @dataclass(slots=True)

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from adapters.slack.limits import SPACING
+from adapters.slack.limits import RESERVE, SPACING
 from bot import (
     Activity,
     ActivityState,
@@ -54,6 +54,17 @@ async def test_it_grows_by_edits_and_ends_with_the_whole_and_its_buttons() -> No
         assert shown.texts == ["…", "It", "It is", "It is so", "It is **so**."]
         assert [button["value"] for button in shown.buttons] == ["ok"]
         assert sent == draft.sent
+
+
+async def test_nothing_is_begun_that_could_not_be_finished_within_the_minute() -> None:
+    async with line() as made:
+        for number in range(50 - RESERVE):
+            await made.adapter._client.pace.final(GENERAL, str(number))
+        with pytest.raises(Permanent):
+            await opened(made)
+        assert made.peer.messages(DIRECT) == []
+        await made.adapter.send(made.out(DIRECT, "The whole of it."))
+        assert made.peer.texts(DIRECT) == ["The whole of it."]
 
 
 async def test_edits_keep_slacks_pace() -> None:

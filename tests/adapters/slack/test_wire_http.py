@@ -336,6 +336,29 @@ async def test_stop_means_the_thread_in_which_this_person_spoke_to_us_last() -> 
         ]
 
 
+async def test_stop_means_the_thread_that_another_node_has_heard_of() -> None:
+    async with http() as made:
+        thread, elsewhere = made.address(GENERAL, "1.2"), made.address(RANDOM, "1.3")
+        made.pages.waiting[ANN] = [elsewhere, made.address(GENERAL, ANN), thread]
+        await made.peer.post(made.peer.command_body("stop"))
+        await made.peer.post(made.peer.command_body("stop", user=BO))
+        assert [(i.address, i.direct) for i in made.desk.inbounds] == [
+            (thread, False),
+            (made.address(GENERAL, BO), True),
+        ]
+
+
+async def test_stop_in_our_direct_chat_means_the_thread_of_it_that_was_written_in_last() -> None:
+    async with http() as made:
+        root = made.peer.say("hello")["event"]["ts"]
+        await made.desk.has(1)
+        made.peer.say("a long story", thread=root)
+        await made.desk.has(2)
+        await made.peer.post(made.peer.command_body("stop", channel=DIRECT))
+        stop = made.desk.inbounds[2]
+        assert (stop.address, stop.direct) == (made.address(DIRECT, root), True)
+
+
 async def test_a_press_is_taken_once_and_the_buttons_go_away() -> None:
     async with http() as made:
         choices = (Choice("Yes", "yes"), Choice("No", "no"))

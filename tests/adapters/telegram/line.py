@@ -21,6 +21,8 @@ from bot import (
     Held,
     Inbound,
     Outbound,
+    Permanent,
+    Sender,
     Sent,
     Transient,
 )
@@ -81,6 +83,8 @@ class Desk:
         self.attempts = 0
         self.shut = 0
         """So many attempts will be refused."""
+        self.unfit = ""
+        """What is said so can never be stored."""
         self.news = asyncio.Event()
         self._keys: set[tuple[str, str]] = set()
 
@@ -89,6 +93,8 @@ class Desk:
         if self.shut > 0:
             self.shut -= 1
             raise Transient("the database is away")
+        if self.unfit and inbound.text == self.unfit:
+            raise Permanent("the database refused it")
         await asyncio.sleep(0)
         key = (str(inbound.address), inbound.event_key)
         new = key not in self._keys
@@ -142,6 +148,9 @@ class NoTranscript:
     async def page(
         self, tenant: str, address: Address, *, before: int | None, limit: int
     ) -> Sequence[Entry]:
+        return ()
+
+    async def awaited(self, tenant: str, address: Address, sender: Sender) -> Sequence[Address]:
         return ()
 
 

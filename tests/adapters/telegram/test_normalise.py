@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from adapters.telegram.mentions import Me
 from adapters.telegram.normalise import is_json, normalise
-from bot import Address, Audio, File, Image, Kind, Text, Unknown
+from bot import Address, Audio, File, Image, Kind, Text, Unknown, command_of
+from bot.engine.commands import is_yes
 from tests.adapters.telegram.raw import CREW, DIRECT, EVE, ME, OURS, heard, message, read, spot
 
 NAMELESS = Me(4242)
@@ -52,14 +53,27 @@ def test_a_start_link_is_a_command_with_its_payload() -> None:
         ("/New@Parley_Bot", "/new"),
         ("/start@parley_bot abc", "/start abc"),
         ("@parley_bot /stop", "/stop"),
+        ("/roll@parley_bot 20", "/roll 20"),
+        ("@parley_bot /roll 20", "/roll 20"),
     ],
 )
-def test_in_a_group_a_command_is_ours_without_a_name_or_with_our_name(
+def test_in_a_group_a_command_is_ours_with_our_name_or_where_we_know_its_word(
     said: str, understood: str
 ) -> None:
     entities = [spot("mention", said, "@parley_bot")] if said.startswith("@") else []
     inbound = heard(message=message(said, chat=CREW, entities=entities))
     assert (inbound.kind, inbound.text, inbound.addressed) == (Kind.COMMAND, understood, True)
+
+
+@pytest.mark.parametrize("said", ["/roll 20", "/weather", "/newest"])
+def test_in_a_group_a_command_of_another_word_and_without_a_name_may_be_for_any_bot(
+    said: str,
+) -> None:
+    assert read(message=message(said, chat=CREW)).why == "unaddressed"
+    assert not heard(edited_message=message(said, chat=CREW)).addressed
+    assert heard(message=message(said)).kind is Kind.COMMAND
+    ours = message("so", chat=CREW, sender=OURS)
+    assert heard(message=message(said, chat=CREW, reply_to_message=ours)).addressed
 
 
 @pytest.mark.parametrize("chat", [CREW, DIRECT])
@@ -109,6 +123,51 @@ def test_a_mention_by_id_counts_and_stays_where_the_sentence_needs_it() -> None:
         )
     )
     assert inbound.text == inner
+
+
+BO = {"id": 78, "is_bot": False, "first_name": "Bo"}
+FORWARDED: list[dict[str, Any]] = [
+    {"forward_origin": {"type": "user", "date": 1_780_000_000, "sender_user": BO}},
+    {"forward_origin": {"type": "hidden_user", "date": 1_780_000_000, "sender_user_name": "Bo"}},
+    {"forward_from": BO, "forward_date": 1_780_000_000},
+]
+"""As servers of today tell it, and older ones."""
+
+
+@pytest.mark.parametrize("origin", FORWARDED)
+@pytest.mark.parametrize(
+    ("said", "quoted"),
+    [
+        ("yes", "> yes"),
+        ("是", "> 是"),
+        ("停止", "> 停止"),
+        ("/forget", "> /forget"),
+        ("/new@weather_bot", "> /new@weather_bot"),
+        ("one\n\ntwo", "> one\n>\n> two"),
+    ],
+)
+def test_who_forwards_a_command_or_a_yes_has_not_said_it(
+    origin: dict[str, Any], said: str, quoted: str
+) -> None:
+    inbound = heard(message=message(said, **origin))
+    assert (inbound.kind, inbound.text, inbound.addressed) == (Kind.MESSAGE, quoted, True)
+    assert (command_of(inbound), is_yes(inbound)) == (None, False)
+    assert read(message=message(said, chat=CREW, **origin)).why == "unaddressed"
+
+
+@pytest.mark.parametrize("me", [ME, NAMELESS])
+def test_who_forwards_our_name_has_not_said_it(me: Me) -> None:
+    said = "@parley_bot hi"
+    naming = {"entities": [spot("mention", said, "@parley_bot")], **FORWARDED[0]}
+    found = read(me, message=message(said, chat=CREW, **naming))
+    assert (found.why, found.undecided) == ("unaddressed", False)
+    assert heard(me, message=message(said, **naming)).text == "> @parley_bot hi"
+
+
+def test_the_caption_of_a_forwarded_picture_is_quoted() -> None:
+    inbound = heard(message=message(photo=[file("p")], caption="ok", **FORWARDED[0]))
+    assert inbound.message.parts == (Image("p", caption="> ok"),)
+    assert not is_yes(inbound)
 
 
 def test_somebody_elses_name_is_not_ours() -> None:
@@ -203,6 +262,26 @@ def test_a_press_brings_the_value_of_the_choice() -> None:
     assert (found.inbound.kind, found.inbound.text) == (Kind.BUTTON, "yes")
     assert found.inbound.sender.id == "77"
     assert (found.press, found.pressed) == ("p1", "5")
+
+
+def test_one_persons_presses_of_a_button_have_one_key_without_the_value_or_the_person() -> None:
+    under = message("choose", chat=CREW, sender=OURS)
+    press = {"id": "p1", "from": EVE, "data": "yes", "message": under}
+    first = heard(callback_query=press).event_key
+    again = msgspec.json.encode({"update_id": 901, "callback_query": {**press, "id": "p2"}})
+    found = normalise(again, ME).inbound
+    assert found is not None
+    assert found.event_key == first
+    assert first.startswith("press:")
+    assert not {"yes", "77"} & set(first.split(":"))
+    changes: list[dict[str, Any]] = [
+        {"data": "no"},
+        {"from": {**EVE, "id": 78}},
+        {"message": {**under, "message_id": 6}},
+        {"message": {**under, "chat": {**CREW, "id": -10056}}},
+    ]
+    keys = {heard(callback_query={**press, **change}).event_key for change in changes}
+    assert len(keys - {first}) == len(changes)
 
 
 def test_a_press_whose_value_was_too_long_for_the_wire_brings_its_label() -> None:

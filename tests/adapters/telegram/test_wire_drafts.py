@@ -23,7 +23,7 @@ from bot import (
 from bot.ports import Leaves
 from tests.adapters.telegram.line import Line, line
 from tests.fakes import until
-from tests.peers.faults import cut, hang, late, slow
+from tests.peers.faults import Fault, cut, hang, late, slow
 from tests.peers.log import Json
 from tests.peers.telegram_faults import failure, flood
 from tests.peers.telegram_rules import Flood
@@ -170,6 +170,15 @@ async def test_in_a_group_the_answer_grows_by_edits_of_one_message() -> None:
         assert [version.text for version in message.versions][:3] == ["…", "The", "The answer"]
         assert message.reply_to == question["message"]["message_id"]
         assert message.markup is not None
+
+
+@pytest.mark.parametrize("fault", [failure(effect=True), cut(effect=True)])
+async def test_an_opening_that_may_stand_there_already_is_not_made_again(fault: Fault) -> None:
+    async with line() as made:
+        made.peer.faults.plan(fault, method="sendMessage")
+        with pytest.raises(Permanent):
+            await opened(made, GROUP)
+        assert made.peer.texts(GROUP) == ["…"]
 
 
 async def test_a_group_draft_stands_in_its_topic() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from adapters.telegram.updates import ALLOWED
 from bot import Kind
 from tests.adapters.telegram.line import Line, line, listen, polling
 from tests.fakes import until
-from tests.peers.faults import Fault, cut, garbage, page
+from tests.peers.faults import Fault, answered, cut, garbage, page
 from tests.peers.telegram_faults import failure, flood
 from tests.peers.telegram_updates import ANN, BO, GROUP, OLD_GROUP, private
 
@@ -52,6 +53,55 @@ async def test_it_goes_on_from_the_stored_offset() -> None:
         assert made.desk.texts == ["new"]
 
 
+def numbered(update: dict[str, Any], number: int) -> dict[str, Any]:
+    """The same update under an id of our choice."""
+    return {**update, "update_id": number}
+
+
+def offsets(made: Line) -> list[int | None]:
+    """Where each poll asked from."""
+    return [call.body.get("offset") for call in made.peer.calls("getUpdates")]
+
+
+async def test_ids_that_begin_anew_below_the_offset_are_taken_once_and_confirmed() -> None:
+    async with line() as made:
+        made.rows.offset = 727_334_708
+        made.peer.push(numbered(made.peer.updates.text("after a week"), 117_314_199))
+        listen(made)
+        await made.desk.has(1)
+        await made.peer.wait_for(lambda: not made.peer.waiting.updates)
+        assert made.desk.texts == ["after a week"]
+        assert offsets(made)[:2] == [727_334_708, 117_314_200]
+        made.peer.push(numbered(made.peer.updates.text("and on"), 117_314_200))
+        await made.desk.has(2)
+        await made.peer.wait_for(lambda: confirmed(made) == {117_314_199, 117_314_200})
+        assert made.rows.advanced == [117_314_200, 117_314_201]
+
+
+async def test_more_than_a_batch_below_the_offset_is_taken_to_its_end() -> None:
+    async with line() as made:
+        made.rows.offset = 727_334_708
+        for n in range(120):
+            made.peer.push(numbered(made.peer.updates.text(f"m{n}"), 117_314_000 + n))
+        listen(made)
+        await made.desk.has(120)
+        await made.peer.wait_for(lambda: not made.peer.waiting.updates)
+        assert made.desk.attempts == 120
+
+
+async def test_what_was_handled_already_is_not_asked_for_without_a_pause() -> None:
+    async with line() as made:
+        update = made.peer.updates.text("once")
+        stubborn = answered("stubborn", 200, {"ok": True, "result": [update]})
+        made.peer.faults.plan(stubborn, method="getUpdates", times=10**6)
+        listen(made)
+        await made.peer.wait_for(lambda: len(made.peer.calls("getUpdates")) >= 5)
+        times = [call.at for call in made.peer.calls("getUpdates")[1:5]]
+        pauses = [after - before for before, after in pairwise(times)]
+        assert all(pause > 500_000 for pause in pauses)
+        assert made.desk.texts == ["once"]
+
+
 async def test_a_mention_in_a_group_arrives_and_chatter_does_not() -> None:
     async with polling() as made:
         made.peer.push(
@@ -72,6 +122,16 @@ async def test_malformed_and_unknown_updates_are_counted_and_stop_nobody() -> No
         await made.peer.wait_for(lambda: not made.peer.waiting.updates)
         assert sorted(made.facts("discarded", "why")) == ["malformed", "unknown"]
         assert made.desk.texts == ["still here"]
+
+
+async def test_what_no_database_will_ever_take_keeps_nothing_behind_it_waiting() -> None:
+    async with polling() as made:
+        made.desk.unfit = "unfit"
+        made.peer.push(made.peer.updates.text("unfit"), made.peer.updates.text("behind it"))
+        await made.desk.has(1)
+        await made.peer.wait_for(lambda: not made.peer.waiting.updates)
+        assert made.desk.texts == ["behind it"]
+        assert made.facts("failed", "place") == ["accept telegram"]
 
 
 async def test_five_deliveries_of_one_update_are_one_message() -> None:

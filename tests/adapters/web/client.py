@@ -84,7 +84,6 @@ class Reader:
 
     def __init__(self, content: aiohttp.StreamReader) -> None:
         self._content = content
-        self.comments = 0
         self.events: list[Event] = []
 
     async def next(self) -> Event | None:
@@ -110,10 +109,8 @@ class Reader:
         raise AssertionError(f"hung up after {[event.name for event in seen]}")
 
     async def heartbeat(self) -> None:
-        """Until a comment comes."""
-        async with asyncio.timeout(PATIENCE):
-            while not (await self._content.readline()).startswith(b":"):
-                pass
+        """Until one comes: an event, for scripts are told of no comments."""
+        await self.until("beat")
 
     def _read(self, block: list[str]) -> Event | None:
         event = _event(block)

@@ -24,6 +24,7 @@ from bot import (
     Message,
     Outbound,
     Role,
+    Sender,
     Sent,
     Text,
     ToolCall,
@@ -154,6 +155,10 @@ class ScriptedEngine:
     def run(self, address: Address) -> None:
         """Answer what waits, one after the other."""
         self._start(self._answer_waiting(address))
+
+    async def awaited(self, tenant: str, address: Address, sender: Sender) -> Sequence[Address]:
+        """Web pages give no orders without a place."""
+        return ()
 
     async def page(
         self, tenant: str, address: Address, *, before: int | None, limit: int

@@ -24,6 +24,8 @@ class Proxy:
         self._path = path.encode()
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.StreamWriter] = set()
+        self._streams: set[asyncio.StreamWriter] = set()
+        self._stalled: set[asyncio.StreamWriter] = set()
 
     @property
     def url(self) -> str:
@@ -52,6 +54,14 @@ class Proxy:
         for writer in tuple(self._open):
             writer.transport.abort()
 
+    def stall(self) -> None:
+        """The streams that are open stay open, and nothing comes through them any more."""
+        self._stalled |= self._streams & self._open
+
+    def is_stalled(self, writer: asyncio.StreamWriter) -> bool:
+        """Whether this end is to hear nothing more."""
+        return writer in self._stalled
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self.refusing:
             writer.transport.abort()
@@ -69,10 +79,13 @@ class Proxy:
             for each in (writer, here):
                 each.transport.abort()
             self._open -= {writer, here}
+            self._streams.discard(writer)
 
-    def next_cut(self, request: bytes) -> tuple[int, int] | None:
+    def next_cut(self, request: bytes, page: asyncio.StreamWriter) -> tuple[int, int] | None:
         """Where the answer to this request is cut; None leaves it whole."""
         wanted = self._path in request.split(b"\r\n", 1)[0]
+        if wanted:
+            self._streams.add(page)
         return self._cuts.pop() if wanted and self._cuts else None
 
 
@@ -96,7 +109,7 @@ class _Wire:
         """What the page asks."""
         with contextlib.suppress(OSError):
             while data := await self._page[0].read(65536):
-                self._cut = self._proxy.next_cut(data)
+                self._cut = self._proxy.next_cut(data, self._page[1])
                 self._server[1].write(data)
                 await self._server[1].drain()
         self._server[1].transport.abort()
@@ -105,6 +118,8 @@ class _Wire:
         """What the server answers, as far as it goes."""
         with contextlib.suppress(OSError):
             while data := await self._server[0].read(65536):
+                if self._proxy.is_stalled(self._page[1]):
+                    continue
                 if self._cut is not None:
                     whole, size = self._cut
                     if not whole and len(data) >= size:

@@ -98,6 +98,14 @@ def test_a_page_that_was_away_for_several_answers_hears_those_that_are_kept() ->
     assert page.look() == []
 
 
+def test_a_page_hears_what_was_said_on_a_node_that_does_not_know_its_last_turn() -> None:
+    hub = Hub()
+    hub.say(CHAT, "4", event("message", {"text": "known"}, id="4.5"))
+    hub.say(CHAT, "7", event("message", {"text": "Forgotten."}, id="7.10"))
+    page = Page(hub, last="5.end")
+    assert [each.data["text"] for each in page.look() if each.name == "message"] == ["Forgotten."]
+
+
 def test_a_page_that_reads_nothing_is_hung_up_on() -> None:
     hub = Hub()
     stream = hub.open(CHAT, None)

@@ -111,7 +111,11 @@ async def test_only_json_is_read() -> None:
     ],
 )
 async def test_only_our_own_page_may_write(headers: dict[str, str], status: int) -> None:
-    async with site.running(public_url="https://chat.example") as chat, visiting(chat) as client:
+    settings, public_url = {"public": True}, "https://chat.example"
+    async with (
+        site.running(settings=settings, public_url=public_url) as chat,
+        visiting(chat) as client,
+    ):
         filled = {name: value.format(port=chat.port) for name, value in headers.items()}
         for path in ("/messages", "/stop"):
             got, _ = await client.send(path, '{"id": "a", "text": "x"}', filled)

@@ -13,17 +13,18 @@ FOLDER = Path(adapters.web.__file__).parent / "page"
 @pytest.mark.parametrize(
     ("written", "served"),
     [
-        ("// a comment\nconst a = 1; // and one more\n", "const a=1;"),
+        ("// a comment\nconst a = 1; // and one more\n", "let a=1;"),
         ("/* long\n * comment */\nlet b;", "let b;"),
         ("say(\"a  //  b\" + 'c  /* d */');", "say(\"a  //  b\"+'c  /* d */');"),
-        ("const c = `x  ${y}\n  z`;", "const c=`x  ${y}\n  z`;"),
+        ("const c = `x  ${y}\n  z`;", "let c=`x  ${y}\n  z`;"),
         ("if (/[/\"'] {2}/.test(d)) e();", "if(/[/\"'] {2}/.test(d))e();"),
-        ("const f = g / h / i;", "const f=g / h / i;"),
+        ("const f = g / h / i;", "let f=g / h / i;"),
         ("j = k + +l - -m;", "j=k + +l - -m;"),
         ("function n() {\n  return o;\n}\np();", "function n(){return o}\np();"),
         ("q = { r: 1,\n  s: 2 };\n", "q={r:1,s:2};"),
         ("t(\n  u,\n  v,\n);", "t(u,v,);"),
-        ("const w = () => x\ny();", "const w=()=>x\ny();"),
+        ("const w = () => x\ny();", "let w=()=>x\ny();"),
+        ("const { z } = d; const constant = 'const';", "let{z}=d;let constant='const';"),
         ('replace(/"/g, "\\"")', 'replace(/"/g,"\\"")'),
     ],
 )

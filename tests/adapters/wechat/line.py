@@ -9,7 +9,18 @@ from typing import Any
 import aiohttp
 
 from adapters.wechat import Settings, WeChatAdapter, build
-from bot import AdapterContext, Address, Entry, Health, Message, Outbound, Receive, Role, Text
+from bot import (
+    AdapterContext,
+    Address,
+    Entry,
+    Health,
+    Message,
+    Outbound,
+    Receive,
+    Role,
+    Sender,
+    Text,
+)
 from tests.adapters.telegram.line import FastClock, Rows, secret
 from tests.adapters.wechat.desk import Chat, Desk
 from tests.fakes import RecordingObserver
@@ -49,6 +60,9 @@ class Pages:
     ) -> Sequence[Entry]:
         self.asked += 1
         return [entry for entry in self.lines if entry.address == address][-limit:]
+
+    async def awaited(self, tenant: str, address: Address, sender: Sender) -> Sequence[Address]:
+        return ()
 
 
 @dataclass(slots=True)

@@ -84,6 +84,17 @@ async def test_an_account_without_permission_is_well_and_knows_it() -> None:
         assert "verified service accounts" in health.detail
 
 
+async def test_a_test_account_without_customer_service_is_no_account_out_of_reach() -> None:
+    async with line() as made:
+        made.peer.faults.plan(errcode(65400), method="customservice/getkflist")
+        health = await made.health()
+        assert health.ok
+        assert "is not switched on (65400)" in health.detail
+        await made.peer.say(ANN, "hello")
+        await made.adapter.send(made.out("late"))
+        assert made.peer.texts(ANN)[-1] == "late"
+
+
 async def test_without_a_public_address_the_line_to_write_is_shown() -> None:
     async with line(public_url=None) as made:
         health = await made.health()

@@ -137,17 +137,49 @@ async def test_after_a_restart_the_platform_counts_and_its_no_is_kept() -> None:
         assert made.peer.refusals() == [45015, 45047]
 
 
-async def test_a_long_answer_is_fitted_to_what_is_left() -> None:
+async def test_what_is_left_cuts_nothing_off_and_the_rest_waits_for_the_person() -> None:
     async with line() as made:
-        long = made.out("这是很长的一段话。" * 1000)
-        assert len(made.adapter.pieces(long)) == 3
         await made.peer.say(ANN, "hello")
         for number in range(4):
             await made.adapter.send(made.out(str(number)))
-        (only,) = made.adapter.pieces(long)
-        assert only.text.endswith("(内容较长,后面的部分未能发出。)")
-        await made.adapter.send(only)
+        pieces = made.adapter.pieces(made.out("这是很长的一段话。" * 600))
+        assert len(pieces) == 3
+        await made.adapter.send(pieces[0])
+        with pytest.raises(Held):
+            await made.adapter.send(pieces[1])
+        await made.peer.say(ANN, "go on")
+        for piece in pieces[1:]:
+            await made.adapter.send(piece)
         assert made.peer.refusals() == []
+
+
+async def test_a_touch_does_not_close_a_window_that_a_restart_has_forgotten() -> None:
+    async with line() as made:
+        made.peer.people.did(ANN, "message")
+        await made.peer.touch(ANN, "subscribe")
+        made.adapter._windows.open(ANN, Opens.TOUCH, made.clock.now() - timedelta(minutes=1))
+        await made.adapter.send(made.out("late"))
+        assert made.peer.texts(ANN)[-1] == "late"
+
+
+async def test_a_message_that_another_node_was_told_of_first_opens_a_window_here_too() -> None:
+    async with line() as made, line(receive=made.desk, beside=made) as other:
+        event = made.peer.text(ANN, "hello")
+        made.peer.people.did(ANN, "message")
+        await made.peer.courier.post(made.peer.courier.signed(event.xml), url=made.url)
+        assert other.adapter._windows.left(ANN) is None
+        await made.peer.courier.post(made.peer.courier.signed(event.xml), url=other.url)
+        await other.adapter.send(other.out("late"))
+        await made.peer.courier.post(made.peer.courier.signed(event.xml), url=other.url)
+        assert other.adapter._windows.left(ANN) == 4
+
+
+async def test_an_account_without_the_new_customer_service_holds_what_it_may_not_send() -> None:
+    async with line() as made:
+        await made.peer.say(ANN, "hello")
+        made.peer.faults.plan(errcode(65400), method=SEND)
+        with pytest.raises(Held):
+            await made.adapter.send(made.out("late"))
 
 
 async def test_permission_is_found_out_before_anything_depends_on_it() -> None:
