@@ -75,6 +75,12 @@ async def write_books(url: str, folder: Path) -> None:
     )
 
 
+async def dead_letters(url: str) -> int:
+    """How many there are now."""
+    ((number,),) = await _rows(url, "SELECT count(*) FROM outbox WHERE state = 'dead'")
+    return int(number)
+
+
 def _marks(body: str | None) -> list[str]:
     return [str(mark) for mark in marks_in(body or "")]
 

@@ -11,6 +11,11 @@ from tests.faults.plan import Plan, Store
 from tests.faults.warm import Warm
 from tests.faults.world import World, world
 
+PROMPT = 10.0
+"""Seconds beyond a lease in which 99 of 100 have their answer where others take over."""
+ENOUGH = 500
+"""Messages of which that is asked: the p99 of fewer is what one or two of them had."""
+
 
 class Tried(NamedTuple):
     """What the checker has counted in one world."""
@@ -19,6 +24,9 @@ class Tried(NamedTuple):
     """What struck."""
     met: int
     """What of it met a message."""
+    p99_answer: float | None = None
+    """Seconds from a message to its answer."""
+    messages: int = 0
 
 
 @dataclass(slots=True)
@@ -35,10 +43,18 @@ class Bench:
     """Seconds; 15 is what people run with, 2 makes room for more faults in the same time."""
     warm: Warm | None = None
     """What starts servers fast, where they are not started from nothing."""
+    crowded: bool = False
+    """Whether others used this machine as well when the run began."""
     folders: list[Path] = field(default_factory=list)
     """Of every world that was made: the checker reads them."""
+    leases: list[float] = field(default_factory=list)
+    """Of the same worlds."""
     missed: list[str] = field(default_factory=list)
-    """What the row wanted to happen and what did not."""
+    """What the row wanted to bring about and what did not happen: nothing is shown of it."""
+    failed: list[str] = field(default_factory=list)
+    """What Parley was to do then and did not, beside the judge's promises: each is a violation."""
+    broken_off: list[str] = field(default_factory=list)
+    """What ended the run before its end, if anything did: its logs are not judged."""
     told: list[str] = field(default_factory=list)
     """Figures of the row's own, for whoever runs it."""
 
@@ -49,15 +65,30 @@ class Bench:
         self.folders.append(folder)
         # A row that is not about leases may ask for a longer one than the others have.
         leased = plan.leased(max(plan.lease, self.lease))
+        self.leases.append(leased.lease)
         async with world(leased, folder, server=self.server, warm=self.warm) as made:
             yield made
 
-    def weigh(self, verdicts: Sequence[Tried]) -> None:
-        """A run in which nothing went wrong, or in nobody's way, has tried nothing."""
+    def slow(self, what: str) -> None:
+        """It took too long: Parley's doing where it had the machine, nobody knows whose else."""
+        if self.crowded:
+            self.missed.append(f"{what}, and others used this machine when the run began")
+        else:
+            self.failed.append(what)
+
+    def weigh(self, verdicts: Sequence[Tried], *, prompt: bool = False) -> None:
+        """A run in which nothing went wrong, or in nobody's way, has tried nothing.
+
+        `prompt`: nobody waits for long where others take over, whatever went wrong.
+        """
         if not sum(one.faults for one in verdicts):
             self.missed.append("nothing went wrong at all")
         elif not sum(one.met for one in verdicts):
             self.missed.append("nothing of what went wrong met a message")
+        for one in verdicts if prompt and self.store == "postgres" else ():
+            p99, limit = one.p99_answer, max(self.leases, default=self.lease) + PROMPT
+            if p99 is not None and p99 > limit and one.messages >= ENOUGH:
+                self.slow(f"p99 of the answers was {p99:.1f} s, at most {limit:.1f} s were right")
 
 
 Run = Callable[[Bench], Awaitable[None]]
@@ -71,3 +102,6 @@ class Row:
     stores: tuple[Store, ...]
     run: Run
     why: str = ""
+    """What it breaks, in a few words."""
+    prompt: bool = False
+    """Whether it has to be answered promptly where others take over."""

@@ -23,6 +23,7 @@ from tests.faults.doctor_tools import (
 )
 from tests.faults.marks import END, REPEATED, marks_in
 
+DRIVER = "driver.jsonl"
 SORRY = "I am sorry: something went wrong each time I tried to answer this."
 
 
@@ -129,7 +130,14 @@ def idle_sentence(folder: Path) -> None:
     append(folder / BOT, {**victim, "message": 9_999, "text": SORRY})
 
 
+def turned_away(folder: Path) -> None:
+    """A door said that a message had broken it, and took it when it came again."""
+    victim = next(lines(folder / DRIVER))
+    append(folder / DRIVER, {**victim, "kind": "delivered", "status": 500})
+
+
 SCREENS: dict[Forgery, Promise] = {
+    turned_away: Promise.NO_LOSS,
     elsewhere: Promise.ISOLATION,
     too_late: Promise.NO_LOSS,
     halved: Promise.NO_LOSS,

@@ -11,7 +11,7 @@ from typing import Any
 import bot.store.sqlite_room
 from bot.cli import main
 from bot.store.sqlite_writer import Writer
-from tests.faults.ioswitch import Switch
+from tests.faults.ioswitch import PAGES, Switch
 from tests.faults.iovfs import Broken, found_vfs
 
 ROOM: Any = bot.store.sqlite_room
@@ -25,7 +25,7 @@ def serve() -> None:
     vfs = found_vfs()
     assert vfs is not None, "the names of this Python's SQLite are hidden"
     breaking = Broken(vfs, Switch(Path(os.environ["FAULTS_IO"])))
-    ROOM.Writer = partial(Writer, pages=OFTEN)
+    ROOM.Writer = partial(Writer, pages=int(os.environ.get(PAGES, OFTEN)))
     try:
         main()
     finally:

@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from enum import IntEnum
 from pathlib import Path
 
+PAGES = "FAULTS_PAGES"
+"""The name under which a server finds how long its log may get."""
 SIZE, COUNTS = 64, 8
 """Bytes that are shared, and where the counts begin among them."""
 

@@ -33,21 +33,25 @@ FILE: tuple[Store, ...] = ("sqlite",)
 BOTH: tuple[Store, ...] = ("sqlite", "postgres")
 SHARED: tuple[Store, ...] = ("postgres",)
 
+KILLS = "`kill -9` of a random node every 2–6 s"
 DISK = "no room for 1–6 s or files made read-only (EPERM), and files that may not grow (EFBIG)"
+POWER = "copies of file and log: as written, as synced, sectors of both, and a torn log"
+SENDS = "15 kinds of failure at each call of an answer; blocked, deleted, longer than a message"
+BACKLOG = "10,000 messages of 500 conversations, then one node (SQLite) or three"
 UNREACHABLE = "no listener, no answer, resets, another protocol, no TLS or trust, no such name"
 ROWS = {
     row.name: row
     for row in (
         Row("kill-points", BOTH, kill_points, "`kill -9` at each of 43 named points"),
         Row("takeovers", SHARED, takeovers, "the same points, and another node goes on from there"),
-        Row("random-kills", BOTH, random_kills, "`kill -9` of a random node every 2–6 s"),
+        Row("random-kills", BOTH, random_kills, KILLS, prompt=True),
         Row("slack", BOTH, slack_kills, "the same with Slack, whose calls fail at random as well"),
         Row("wechat", BOTH, wechat_kills, "the same with WeChat, its calls and its messages"),
         Row("wechat-calls", BOTH, wechat_calls, "the same with accounts that may send no messages"),
         Row("frozen-nodes", SHARED, frozen_nodes, "SIGSTOP for 1.2–3 leases, then SIGCONT"),
         Row("zombies", SHARED, zombies, "frozen in an answer, until another node has given it"),
         Row("drains", BOTH, drains, "SIGTERM in the middle of the work; no step runs twice"),
-        Row("power-cuts", FILE, power_cuts, "copies of file and log at random instants, and torn"),
+        Row("power-cuts", FILE, power_cuts, POWER),
         Row("disk-full", FILE, disk_full, DISK),
         Row("disk-errors", FILE, disk_errors, "reads, writes and syncs of file and log: EIO"),
         Row(
@@ -74,11 +78,11 @@ ROWS = {
         Row("model-at-random", BOTH, model_at_random, "a third of the calls fails, at random"),
         Row("model-outage", BOTH, model_outage, "503, 429, cuts or silence alone, then it is back"),
         Row("model-unreachable", BOTH, model_unreachable, UNREACHABLE),
-        Row("send-kinds", BOTH, send_kinds, "15 kinds of failure at each call of an answer"),
+        Row("send-kinds", BOTH, send_kinds, SENDS),
         Row("sends-at-random", BOTH, sends_at_random, "the platform's calls fail at random"),
         Row("sends-reported", BOTH, sends_reported, "the same under `outbox.ambiguous: report`"),
         Row("plugins", BOTH, plugins, "functions that fail, hang and shout; that end the process"),
-        Row("backlog", BOTH, backlog, "10,000 messages of 500 conversations, then three nodes"),
+        Row("backlog", BOTH, backlog, BACKLOG),
         Row("upgrade", SHARED, upgrade, "nodes replaced one by one, across a migration and back"),
         Row("migrations", BOTH, migrations, "`kill -9` before each step of the newest migration"),
         Row("abuse", BOTH, abuse, "forged, oversized, slow and broken webhook calls"),

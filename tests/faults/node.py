@@ -19,6 +19,10 @@ START = 120.0
 """Seconds; an idle machine needs a twentieth."""
 
 
+class Unmet(AssertionError):
+    """A server did not do what it must, and without that the run cannot go on."""
+
+
 class Node:
     """A server process under a name; its log goes to a file that outlives it."""
 
@@ -46,6 +50,7 @@ class Node:
         self.warm: Warm | None = None
         """What makes servers faster than a start from nothing; only those of this very tree."""
         self._process: asyncio.subprocess.Process | Started | None = None
+        self._over = False
 
     @property
     def pid(self) -> int:
@@ -59,9 +64,17 @@ class Node:
         return self._process is not None and self._process.returncode is None
 
     async def start(self, *, fault: str | None = None) -> None:
-        """Start, and return when it is ready."""
+        """Start, and return when it is ready.
+
+        Raises:
+            Unmet: it ended instead, or was not ready in time.
+        """
         await self.launch(fault=fault)
-        await self.ready()
+        try:
+            await self.ready()
+        except TimeoutError as late:
+            what = f"{self.name} was not ready {START:.0f} s after its start:\n{self.tail()}"
+            raise Unmet(what) from late
 
     async def launch(self, *, fault: str | None = None) -> None:
         """Start, and wait for nothing."""
@@ -79,6 +92,9 @@ class Node:
             self._process = await self.warm.start(self.config, environ, self._out)
         else:
             self._process = await self._start_cold(environ)
+        if self._over:  # who made trouble was left behind by a run that broke off
+            self._process.send_signal(signal.SIGKILL)
+            raise RuntimeError(f"{self.name} was started when its run was over")
         self._log.write("started", node=self.name, pid=self.pid, fault=fault)
 
     async def _start_cold(self, environ: Mapping[str, str]) -> asyncio.subprocess.Process:
@@ -97,7 +113,7 @@ class Node:
         async with asyncio.timeout(within), aiohttp.ClientSession() as session:
             while not await self._says_ready(session):
                 if not self.alive:
-                    raise AssertionError(f"{self.name} ended at its start:\n{self.tail()}")
+                    raise Unmet(f"{self.name} ended at its start:\n{self.tail()}")
                 await asyncio.sleep(0.03)
         self._log.write("ready", node=self.name)
 
@@ -133,17 +149,22 @@ class Node:
             self._log.write("gone", node=self.name, code=self._process.returncode)
             self._process = None
 
+    async def end(self) -> None:
+        """Its run is over: it is killed, and nobody starts it again."""
+        self._over = True
+        await self.kill("the run is over")
+
     async def stop(self, within: float = START) -> int:
-        """SIGTERM, and wait for its end; its exit code."""
+        """SIGTERM, and wait for its end; its exit code.
+
+        Raises:
+            Unmet: it is still there.
+        """
         assert self._process is not None
         self._log.write("told_to_stop", node=self.name, pid=self.pid)
         if self.alive:
             self._process.send_signal(signal.SIGTERM)
-        async with asyncio.timeout(within):
-            code = await self._process.wait()
-        self._log.write("gone", node=self.name, code=code)
-        self._process = None
-        return code
+        return await self._ends(within, "was told to stop")
 
     def freeze(self) -> None:
         """SIGSTOP: it holds what it holds and does nothing."""
@@ -156,10 +177,20 @@ class Node:
         os.kill(self.pid, signal.SIGCONT)
 
     async def gone(self, within: float) -> int:
-        """Wait until it ends by itself; its exit code."""
+        """Wait until it ends by itself; its exit code.
+
+        Raises:
+            Unmet: it does not.
+        """
+        return await self._ends(within, "was to end by itself")
+
+    async def _ends(self, within: float, why: str) -> int:
         assert self._process is not None
-        async with asyncio.timeout(within):
-            code = await self._process.wait()
+        try:
+            async with asyncio.timeout(within):
+                code = await self._process.wait()
+        except TimeoutError as late:
+            raise Unmet(f"{self.name} {why}, and is there {within:.0f} s later") from late
         self._log.write("gone", node=self.name, code=code)
         self._process = None
         return code

@@ -7,24 +7,21 @@ import fcntl
 import json
 import os
 import platform
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
+from tests.faults.bench import Bench
+from tests.faults.drawing import drawn
+
 DOCS = Path(__file__).parents[2] / "docs"
-BEGIN = "<!-- table: written by `make chaos` -->"
-END = "<!-- end of table -->"
-HEAD = (
-    "| row | on | runs | faults | messages | violations | missed | repeats | p99 recovery "
-    "| lease | last run | seed | machine |\n"
-    "|---|---|--:|--:|--:|--:|--:|--:|--:|--:|---|--:|---|\n"
-)
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What one run, or all runs of a row so far, came to."""
+    """What one run, or all runs of a row so far, came to; None where no run has said so yet."""
 
     row: str
     store: str
@@ -32,6 +29,7 @@ class Result:
     faults: int
     messages: int
     violations: int
+    """Of promises, and criteria that did not hold."""
     repeats: int
     p99_recovery: float | None
     """Seconds; of all runs so far the worst."""
@@ -41,43 +39,70 @@ class Result:
     machine: str
     missed: int = 0
     """Runs in which something that was planned did not happen: they have shown nothing of it."""
+    broken_off: int = 0
+    """Runs that came to no end: what their logs say is not judged."""
+    counted: int | None = None
+    """Messages of the runs that say what became of them, in the next four."""
+    answered: int | None = None
+    sentences: int | None = None
+    dead: int | None = None
+    """Messages whose answers are dead letters."""
+    orphans: int | None = None
+    """Marks of thinking that stayed because their sender died while it put them there."""
+    p99_answer: float | None = None
+    """Seconds from a message to its answer; of the runs that say so the worst."""
 
     @classmethod
-    def of(
-        cls,
-        row: str,
-        store: str,
-        seed: int,
-        verdicts: list[dict[str, Any]],
-        *,
-        missed: bool = False,
-    ) -> Self:
-        """One run's, from what the checker said of its worlds."""
-        recoveries = [one["p99_recovery"] for one in verdicts if one["p99_recovery"] is not None]
+    def of(cls, row: str, bench: Bench, verdicts: Sequence[Mapping[str, Any]]) -> Self:
+        """One run's, from what the checker said of its worlds: nothing of one that broke off."""
+
+        def total(name: str) -> int | None:
+            return sum(one[name] for one in verdicts) if verdicts else None
+
         return cls(
             row=row,
-            store=store,
+            store=bench.store,
             runs=1,
-            faults=sum(one["faults"] for one in verdicts),
-            messages=sum(one["messages"] for one in verdicts),
-            violations=sum(one["violations"] for one in verdicts),
-            repeats=sum(one["repeats"] for one in verdicts),
-            p99_recovery=max(recoveries, default=None),
-            lease=max((one["lease"] for one in verdicts), default=0.0),
+            faults=total("faults") or 0,
+            messages=total("messages") or 0,
+            violations=(total("violations") or 0) + len(bench.failed),
+            repeats=total("repeats") or 0,
+            p99_recovery=_worst(one["p99_recovery"] for one in verdicts),
+            lease=max(bench.leases, default=bench.lease),
             date=datetime.now(UTC).date().isoformat(),
-            seed=seed,
+            seed=bench.seed,
             machine=machine(),
-            missed=int(missed),
+            missed=int(bool(bench.missed)),
+            broken_off=int(bool(bench.broken_off)),
+            counted=total("messages"),
+            answered=total("answered"),
+            sentences=total("sentences"),
+            dead=total("dead"),
+            orphans=total("orphans"),
+            p99_answer=_worst(one["p99_answer"] for one in verdicts),
         )
 
     def plus(self, later: "Result") -> "Result":
         """Both together; the later one says when, where and with which seed last."""
-        recoveries = [r.p99_recovery for r in (self, later) if r.p99_recovery is not None]
-        sums = {
-            name: getattr(self, name) + getattr(later, name)
-            for name in ("runs", "missed", "faults", "messages", "violations", "repeats")
-        }
-        return Result(**{**asdict(later), **sums, "p99_recovery": max(recoveries, default=None)})
+        sums = {name: _sum(getattr(one, name) for one in (self, later)) for name in SUMS}
+        worst = {name: _worst(getattr(one, name) for one in (self, later)) for name in WORST}
+        return Result(**{**asdict(later), **sums, **worst})
+
+
+SUMS = (
+    *("runs", "missed", "broken_off", "faults", "messages", "violations", "repeats"),
+    *("counted", "answered", "sentences", "dead", "orphans"),
+)
+WORST = ("p99_recovery", "p99_answer")
+
+
+def _sum(those: Iterable[int | None]) -> int | None:
+    known = [one for one in those if one is not None]
+    return sum(known) if known else None
+
+
+def _worst(those: Iterable[float | None]) -> float | None:
+    return max((one for one in those if one is not None), default=None)
 
 
 def machine() -> str:
@@ -88,23 +113,15 @@ def machine() -> str:
 
 def add(result: Result, docs: Path = DOCS) -> None:
     """Add one run to the sums and draw the table anew; several `make chaos` may go on at once."""
-    file = docs / "reliability.json"
-    with (docs / "reliability.md").open("rb") as lock:
+    file, page = docs / "reliability.json", docs / "reliability.md"
+    with page.open("rb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        _add(result, file, docs / "reliability.md")
-
-
-def _add(result: Result, file: Path, page: Path) -> None:
-    known = read(file)
-    place = (result.row, result.store, result.lease)
-    known[place] = known[place].plus(result) if place in known else result
-    rows = [asdict(known[place]) for place in sorted(known)]
-    file.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
-    text = page.read_text(encoding="utf-8")
-    before, _, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    table = HEAD + "".join(map(_line, (known[place] for place in sorted(known))))
-    page.write_text(f"{before}{BEGIN}\n\n{table}\n{END}{after}", encoding="utf-8")
+        known = read(file)
+        place = (result.row, result.store, result.lease)
+        known[place] = known[place].plus(result) if place in known else result
+        rows = [asdict(known[place]) for place in sorted(known)]
+        file.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+        page.write_text(drawn(page.read_text(encoding="utf-8"), rows), encoding="utf-8")
 
 
 def read(file: Path) -> dict[tuple[str, str, float], Result]:
@@ -115,14 +132,3 @@ def read(file: Path) -> dict[tuple[str, str, float], Result]:
     rows = json.loads(file.read_text(encoding="utf-8"))
     results = (Result(**{name: row[name] for name in names & row.keys()}) for row in rows)
     return {(one.row, one.store, one.lease): one for one in results}
-
-
-def _line(one: Result) -> str:
-    recovery = "–" if one.p99_recovery is None else f"{one.p99_recovery:.1f} s"
-    cells = [
-        *(one.row, one.store),
-        *(f"{number:,}" for number in (one.runs, one.faults, one.messages)),
-        *(f"{number:,}" for number in (one.violations, one.missed, one.repeats)),
-        *(recovery, f"{one.lease:g} s", one.date, str(one.seed), one.machine),
-    ]
-    return f"| {' | '.join(cells)} |\n"

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -16,18 +17,18 @@ PAGE = os.sysconf("SC_PAGE_SIZE")
 TASKS = re.compile(r"^parley_tasks (\S+)$", re.MULTILINE)
 PATIENCE = 30.0
 CONNECTIONS = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'parley'"
+LOG = "SELECT coalesce(sum(size), 0) FROM pg_ls_waldir()"
 
 
 async def sample(
-    nodes: list[Node], url: str, folder: Path, phase: Literal["before", "after"]
+    nodes: Sequence[Node], url: str, folder: Path, phase: Literal["before", "after"]
 ) -> None:
     """One line for each node that runs."""
-    wal = _log_of(url)
-    connections = await _connections(url)
+    base = await _base(url)
     with (folder / "samples.jsonl").open("a", encoding="utf-8") as file:
         for node in nodes:
             tasks = {"tasks": await _tasks_of(node)}
-            held = {**held_by(node.pid), **tasks, **wal, **connections}
+            held = {**held_by(node.pid), **tasks, **base}
             line = {"mono": monotonic_us(), "node": node.name, "pid": node.pid, "phase": phase}
             file.write(json.dumps({**line, "held": held}) + "\n")
 
@@ -55,19 +56,24 @@ async def _tasks_of(node: Node) -> float:
     return float(found[1])
 
 
-def _log_of(url: str) -> dict[str, float]:
+async def _base(url: str) -> dict[str, float]:
+    """What the database holds: its write-ahead log, and our connections to a server."""
     scheme, _, path = url.partition(":///")
-    if scheme != "sqlite":
-        return {}
-    wal = Path(f"{path}-wal")
-    return {"wal": float(wal.stat().st_size if wal.exists() else 0)}
-
-
-async def _connections(url: str) -> dict[str, float]:
-    if url.startswith("sqlite"):
-        return {}
-    connection = await asyncpg.connect(url, ssl=False, timeout=30)
+    if scheme == "sqlite":
+        return {"wal": _size_of(Path(f"{path}-wal"))}
+    connection = await asyncpg.connect(
+        url, ssl=False, timeout=PATIENCE, server_settings={"statement_timeout": "0"}
+    )
     try:
-        return {"connections": float(await connection.fetchval(CONNECTIONS, timeout=30))}
+        # What is not needed any more goes with the next checkpoint, which is minutes away.
+        await connection.execute("CHECKPOINT", timeout=PATIENCE)
+        return {
+            "wal": float(await connection.fetchval(LOG, timeout=PATIENCE)),
+            "connections": float(await connection.fetchval(CONNECTIONS, timeout=PATIENCE)),
+        }
     finally:
         await connection.close(timeout=10)
+
+
+def _size_of(file: Path) -> float:
+    return float(file.stat().st_size if file.exists() else 0)

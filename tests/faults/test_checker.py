@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from tests.faults.checker.delivery import reported
+from tests.faults.checker.delivery import Reported, no_loss, reported
 from tests.faults.checker.judge import judge
-from tests.faults.checker.outcomes import Talked
+from tests.faults.checker.outcomes import Talked, told
 from tests.faults.checker.records import (
     Ask,
     Event,
@@ -19,6 +19,7 @@ from tests.faults.checker.records import (
     Promise,
     Screen,
     Story,
+    Strike,
     Version,
 )
 from tests.faults.doctor import FORGERIES, forge
@@ -27,7 +28,7 @@ from tests.faults.doctor_screens import SCREENS, SORRY
 from tests.faults.doctor_subtle import SUBTLE
 from tests.faults.doctor_tools import Forgery
 from tests.faults.driver import Habits
-from tests.faults.marks import Mark, Talk
+from tests.faults.marks import END, WORDS, Mark, Talk, is_exact
 from tests.faults.plan import Plan
 from tests.faults.sampling import sample
 from tests.faults.world import world
@@ -138,6 +139,32 @@ async def test_a_lease_ends_while_its_table_is_locked_and_under_no_other_lock() 
     for at, table in ((10, "inbox"), (20, "node")):
         story.events.append(Event("locked", at, "postgres", line, at + 5, how=table))
     assert story.severed() == [("n1", 20, 25), ("n2", 20, 25)]
+
+
+@pytest.mark.parametrize(("words", "answers", "halves"), [(600, 1, 0), (100, 0, 1)])
+async def test_an_answer_goes_on_in_another_message_only_where_the_first_one_is_full(
+    words: int, answers: int, halves: int
+) -> None:
+    filler = [WORDS[number % len(WORDS)] for number in range(words)]
+    parts = [["On ma1x1:", *filler[: words // 2]], [*filler[words // 2 :], END]]
+    line = Evidence("bot-a.jsonl", "")
+    shown = [Screen(TALK, [Version(10, " ".join(part), line)]) for part in parts]
+    talked = told(Story({"lease": 2.0}, screens={TALK: shown}))[TALK]
+    assert (len(talked.answers), len(talked.halves)) == (answers, halves)
+    assert all(is_exact(answer.text) for answer in talked.answers)
+
+
+async def test_who_has_blocked_the_bot_is_owed_what_an_operator_finds_and_nothing_else() -> None:
+    line, mark = Evidence("bot-a.jsonl", ""), Mark(TALK, 1)
+    story = Story({"lease": 2.0, "platform": "telegram", "within": 60.0, "reports": False})
+    story.messages[mark] = Message(mark, 1, "1", acknowledged_at=2)
+    for error, how, owed in (
+        ("Forbidden: bot was blocked", "blocked", 0),
+        ("Forbidden: bot was blocked", "flood", 1),
+        ("expired", "blocked", 1),
+    ):
+        story.dead, story.strikes = {mark: error}, [Strike(3, "a", TALK, line, how)]
+        assert len([*no_loss(story, Talked(TALK), Reported())]) == owed
 
 
 def _sentences(count: int) -> list[Screen]:

@@ -66,6 +66,7 @@ async def kept(run: Run, store: Store, folder: Path) -> None:
     verdicts = [judge(world) for world in bench.folders]
     bench.weigh([Tried(one.figures.faults, one.figures.met) for one in verdicts])
     assert not bench.missed
+    assert not bench.failed
     for verdict in verdicts:
         assert not verdict.violations, "\n".join(map(str, verdict.violations[:5]))
 

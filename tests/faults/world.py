@@ -80,8 +80,12 @@ class World:
         await self.driver.arrived(limit)
         settled = await self._outcomes(limit)
         if limit >= self.plan.within:
-            self.forsaken |= self.watch.lacking(self.owed).keys()
+            self.forsake()
         return settled
+
+    def forsake(self) -> None:
+        """Wait no longer for what has no outcome by now: the judge says what became of it."""
+        self.forsaken |= self.watch.lacking(self.owed).keys()
 
     async def _outcomes(self, limit: float) -> bool:
         if not self.driver.platform.holds:
@@ -168,7 +172,7 @@ async def world(
             nodes[-1].environ |= plan.environ
             nodes[-1].warm = warm
         for node in nodes:
-            stack.push_async_callback(node.kill, "the run is over")
+            stack.push_async_callback(node.end)
         driving = Log(folder / "driver.jsonl", keep=1000)
         stack.callback(driving.close)
         talks = [Talk(tenant, number) for tenant in TENANTS for number in range(1, plan.talks + 1)]
@@ -198,7 +202,10 @@ async def world(
             proxies=proxies,
             doors=before,
         )
-        yield made
+        try:
+            yield made
+        finally:
+            made.over = True
 
 
 async def _database(

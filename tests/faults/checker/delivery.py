@@ -22,6 +22,10 @@ LONGEST_SEND = 60 * SECOND
 
 LEFT_ALONE = 65 * SECOND
 """How long a service that failed is not asked: a minute, and while one call tries it again."""
+BLOCKED = "blocked"
+"""What a platform says, and what an operator reads, where a person has blocked a bot."""
+UNAVAILABLE = (503, 0)
+"""How a door turns a message away that cannot be stored: it says so, or nobody heard anything."""
 
 
 @dataclass(slots=True)
@@ -77,6 +81,14 @@ def _had_reason(story: Story, message: Message, sentence: Screen) -> bool:
     return odd or failed or went_wrong(story, message.mark.talk, since, until)
 
 
+def turned_away(story: Story) -> Iterator[Violation]:
+    """What a door does not take is to come again: no other word is true of a message."""
+    for status, line in story.refusals:
+        if status not in UNAVAILABLE:
+            what = f"a message was turned away with {status}, and not with 503"
+            yield Violation(Promise.NO_LOSS, what, (str(line),))
+
+
 def exact(talked: Talked) -> Iterator[Violation]:
     """What stands there is what the model said, word for word."""
     for screen in talked.answers:
@@ -89,8 +101,19 @@ def _is_known(story: Story, message: Message) -> bool:
     """Whether nobody can know if its answer arrived, and the operator has been told so."""
     if story.about["platform"] in READABLE:
         return False
+    if _is_blocked(story, message):
+        return True
     trouble = went_wrong(story, message.mark.talk, message.first_at, story.ended_at)
     return story.dead.get(message.mark) == "ambiguous" and trouble
+
+
+def _is_blocked(story: Story, message: Message) -> bool:
+    """Whether nobody could be told anything there: what was left of it the operator has."""
+    struck = any(
+        one.how == BLOCKED and one.talk == message.mark.talk and one.at >= message.first_at
+        for one in story.strikes
+    )
+    return struck and BLOCKED in story.dead.get(message.mark, "")
 
 
 def _is_orphan(story: Story, screen: Screen) -> bool:

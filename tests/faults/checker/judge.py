@@ -40,14 +40,16 @@ class Figures:
     sentences: int
     repeats: int
     dead: int
-    """Answers that nobody knows the end of: dead letters, shown to an operator."""
+    """Messages whose answers are dead letters, shown to an operator."""
     orphans: int
     """Marks of thinking that were left because their sender died while it put them there."""
     faults: int
     met: int
     """Faults that met a message: between its first delivery and its outcome."""
-    p99_answer: float
+    p99_answer: float | None
+    """Seconds from the first delivery of a message to its answer."""
     p99_recovery: float | None
+    """The same from the first fault that met it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ def judge(folder: Path) -> Verdict:
     """Read the logs of a run and prove its promises."""
     story = read(folder)
     talks = told(story)
-    return Verdict(tuple(_violations(story, talks)), _figures(story, talks))
+    return Verdict(tuple(_violations(story, talks)), figures_of(story, talks))
 
 
 def _violations(story: Story, talks: dict[Talk, Talked]) -> Iterator[Violation]:
@@ -75,6 +77,7 @@ def _violations(story: Story, talks: dict[Talk, Talked]) -> Iterator[Violation]:
         runs[run.talk].append(run)
     yield from story.broken
     yield from delivery.enough(story, talks)
+    yield from delivery.turned_away(story)
     for talk, talked in talks.items():
         reported = delivery.reported(story, talked, asks[talk])
         yield from delivery.no_loss(story, talked, reported)
@@ -97,25 +100,30 @@ def _violations(story: Story, talks: dict[Talk, Talked]) -> Iterator[Violation]:
     yield from isolation.no_secrets(story)
 
 
-def _figures(story: Story, talks: dict[Talk, Talked]) -> Figures:
+def figures_of(story: Story, talks: dict[Talk, Talked]) -> Figures:
+    """What can be counted."""
     answers: list[float] = []
     recoveries: list[float] = []
     faults = sorted(_faults(story))
     # A function that does harm meets at least the message that called it.
     met = {bisect_left(faults, one.at) for one in _struck(story) if one.mark in story.messages}
     spans = [event for event in _struck(story) if event.until > event.at]
-    for talked in talks.values():
+    for talk, talked in talks.items():
+        own = sorted(_faults(story, talk))
         for mark, screen in talked.first_answers().items():
             message = story.messages.get(mark)
             if message is None:
                 continue
-            answers.append((at(screen) - message.first_at) / SECOND)
-            first = bisect_left(faults, message.first_at)
-            behind = bisect_right(faults, at(screen))
-            met |= set(range(first, behind))
+            there = at(screen)
+            answers.append((there - message.first_at) / SECOND)
+            met |= set(_within(faults, message.first_at, there))
             overlapping = [span.at for span in spans if _overlap(span, message, screen)]
             met |= {bisect_left(faults, when) for when in overlapping}
-            recoveries += [(at(screen) - when) / SECOND for when in faults[first:behind][-1:]]
+            # What went on already has met it when it was written.
+            struck = [own[place] for place in _within(own, message.first_at, there)]
+            since = message.first_at if overlapping else next(iter(struck), None)
+            if since is not None:
+                recoveries.append((there - since) / SECOND)
     return Figures(
         lease=story.about["lease"],
         messages=len(story.messages),
@@ -127,15 +135,25 @@ def _figures(story: Story, talks: dict[Talk, Talked]) -> Figures:
         faults=len(faults),
         # A call that went wrong for a conversation has met what it was for.
         met=max(len(met), sum(strike.talk is not None for strike in story.strikes), _turned(story)),
-        p99_answer=_p99(answers) or 0.0,
+        p99_answer=_p99(answers),
         p99_recovery=_p99(recoveries),
     )
 
 
-def _faults(story: Story) -> Iterator[int]:
-    """When each struck: of what the harness did until it was over, and of the stand-ins' own."""
+def _within(faults: list[int], since: int, until: int) -> range:
+    """Which of them struck in between, by their places."""
+    return range(bisect_left(faults, since), bisect_right(faults, until))
+
+
+def _faults(story: Story, talk: Talk | None = None) -> Iterator[int]:
+    """When each struck: of what the harness did until it was over, and of the stand-ins' own.
+
+    With a conversation, only what can have met it: nobody else's call that went wrong.
+    """
     yield from (event.at for event in _struck(story))
-    yield from (strike.at for strike in story.strikes)
+    for strike in story.strikes:
+        if talk is None or strike.talk in (talk, None):
+            yield strike.at
 
 
 def _struck(story: Story) -> Iterator[Event]:

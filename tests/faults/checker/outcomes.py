@@ -1,12 +1,17 @@
 """What became of each message: its answer, or the sentence that stands in its place."""
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 
 from tests.faults.checker.records import Screen, Story
-from tests.faults.marks import REPEATED, Mark, Talk, is_outcome
+from tests.faults.marks import END, REPEATED, WORDS, Mark, Talk, is_outcome
 
 OPENING = "…"
+LONG = 1_000
+"""Characters of a message behind which the same answer may go on: the least that full ones hold."""
+FILLER = {*WORDS, END}
+"""What stands in a message that goes on, and nothing else."""
 
 
 @dataclass(slots=True)
@@ -45,9 +50,7 @@ def told(story: Story) -> dict[Talk, Talked]:
     found: dict[Talk, Talked] = defaultdict(lambda: Talked(Talk("?", 0)))
     for talk in story.talks():
         found[talk] = talked = Talked(talk)
-        for screen in story.screens.get(talk, ()):
-            if screen.deleted_at is not None:
-                continue
+        for screen in _whole(story.screens.get(talk, ())):
             whole = screen.whole is not None and is_outcome(screen.text)
             if whole and screen.marks:
                 talked.answers.append(screen)
@@ -57,3 +60,27 @@ def told(story: Story) -> dict[Talk, Talked]:
                 talked.halves.append(screen)
         talked.answers.sort(key=at)
     return dict(found)
+
+
+def _whole(screens: Iterable[Screen]) -> Iterator[Screen]:
+    """What stands there; an answer that was too long for one message is put together again."""
+    begun: Screen | None = None
+    for screen in screens:
+        if screen.deleted_at is not None:
+            continue
+        if begun is not None and _goes_on(begun, screen):
+            last = screen.versions[-1]
+            text = f"{begun.text} {last.text}"
+            begun = Screen(begun.talk, [*begun.versions, replace(last, text=text)])
+            continue
+        if begun is not None:
+            yield begun
+        begun = screen
+    if begun is not None:
+        yield begun
+
+
+def _goes_on(begun: Screen, screen: Screen) -> bool:
+    """Whether the one is full and has no end, and the other holds the model's words alone."""
+    full = len(begun.text) >= LONG and bool(begun.marks) and not is_outcome(begun.text)
+    return full and set(screen.text.split()) <= FILLER

@@ -91,6 +91,8 @@ def _read_driver(story: Story, folder: Path) -> None:
             message.lines.append(evidence)
             if message.acknowledged_at is None:
                 message.acknowledged_at = line["mono"]
+        elif line["kind"] == "delivered":
+            story.refusals.append((line["status"], evidence))
 
 
 def _read_model(story: Story, folder: Path) -> None:

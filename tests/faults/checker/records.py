@@ -9,8 +9,10 @@ from tests.faults.marks import Mark, Talk, is_outcome, marks_in
 Line = dict[str, Any]
 LOOK = 0.5
 """Leases after which a node that was away knows that it was: it renews every third of one."""
-BESIDE = ("set", "filled", "limited", "write_protected", "io_failed", "knocked", "copied")
-"""Of a clock, of a disk, of strangers: nobody who lives through it may wonder about a send."""
+BESIDE = (
+    *("set", "filled", "limited", "write_protected", "io_failed", "knocked", "copied", "revoked"),
+)
+"""Of a clock, a disk, strangers, a token: nobody who lives through it may wonder about a send."""
 PASSING = ("slow", "lossy")
 """How a line can be bad and still be one. What is done over it can fail and its lease be lost: a
 send may be in doubt after them as after a line that is cut."""
@@ -179,6 +181,8 @@ class Strike:
     peer: str
     talk: Talk | None
     line: Evidence
+    how: str = ""
+    """The fault's own name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +221,8 @@ class Story:
 
     about: Line
     messages: dict[Mark, Message] = field(default_factory=dict)
+    refusals: list[tuple[int, Evidence]] = field(default_factory=list)
+    """How deliveries ended that were not taken, by the status; 0: without an answer."""
     screens: dict[Talk, list[Screen]] = field(default_factory=dict)
     drafts: list[tuple[Talk, Version]] = field(default_factory=list)
     asks: list[Ask] = field(default_factory=list)

@@ -36,7 +36,7 @@ def read_bot(story: Story, tenant: str, lines: Iterable[tuple[Line, Evidence]]) 
             _read_wire(story, tenant, line, evidence, asked)
         if kind == "outcome" and line.get("fault"):
             talk = asked.get(line["call"])
-            story.strikes.append(Strike(line["mono"], tenant, talk, evidence))
+            story.strikes.append(Strike(line["mono"], tenant, talk, evidence, line["fault"]))
         if kind not in ("shown", "edited", "deleted", "drafted") or _is_aside(line):
             continue
         talk = talk_of(tenant, line[in_chat])

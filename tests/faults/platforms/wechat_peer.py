@@ -22,10 +22,15 @@ class FaultsWeChat(WeChatPeer):
     """A WeChat whose driver says which server it calls next, and about what."""
 
     async def control(self, path: str, body: Json) -> object:
-        """Beside the platform's own: `deliver`."""
-        if path != "deliver":
-            return await super().control(path, body)
-        return {"status": await self._deliver(body)}
+        """Beside the platform's own: `deliver`, `revoke`."""
+        match path:
+            case "deliver":
+                return {"status": await self._deliver(body)}
+            case "revoke":
+                self.tokens.revoke()
+                return True
+            case _:
+                return await super().control(path, body)
 
     async def _deliver(self, body: Json) -> int:
         """One call about something that a person wrote, the first one or a later."""

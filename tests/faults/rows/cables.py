@@ -53,7 +53,7 @@ async def cut_off_once(bench: Bench) -> None:
             async with _broken(world, world.node, lines[0], Line.SILENT):
                 await world.driver.run(ALL)
                 if not await world.settle():
-                    bench.missed.append("the others did not answer everybody")
+                    bench.failed.append("the others did not answer everybody")
                 await _says_so(bench, world, world.node)
             await _heals(bench, world.node)
             world.hidden = {node.url for node in world.nodes[1:]}  # it has to do all of it
@@ -135,7 +135,7 @@ async def _says_so(bench: Bench, world: World, node: Node) -> None:
             while await _is_ready(world, node):  # noqa: ASYNC110  # another process
                 await asyncio.sleep(EVERY)
     except TimeoutError:
-        bench.missed.append(f"{node.name} was cut off and said that it was ready")
+        bench.failed.append(f"{node.name} was cut off and said that it was ready")
 
 
 async def _is_ready(world: World, node: Node) -> bool:
@@ -152,9 +152,9 @@ async def _heals(bench: Bench, node: Node) -> float:
     loop = asyncio.get_running_loop()
     since = loop.time()
     if not node.alive:
-        return 0.0  # that is missed anyway
+        return 0.0  # that has failed anyway
     try:
         await node.ready(HEALING)
     except TimeoutError:
-        bench.missed.append(f"{node.name} was not ready again {HEALING:.0f} s after its partition")
+        bench.failed.append(f"{node.name} was not ready again {HEALING:.0f} s after its partition")
     return loop.time() - since

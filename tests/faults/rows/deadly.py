@@ -11,7 +11,7 @@ from tests.faults.bench import Bench
 from tests.faults.checker.outcomes import told
 from tests.faults.checker.records import Story
 from tests.faults.marks import Mark
-from tests.faults.node import Node
+from tests.faults.node import Node, Unmet
 from tests.faults.rows.hostility import answers_of, bystanders, is_trouble
 from tests.faults.world import World
 
@@ -24,8 +24,6 @@ TREACHEROUS = ("hostile:close", "stubborn:close", "hostile:fork", "hostile:twin"
 """What becomes of these themselves is nobody's promise; everybody else's answer is."""
 GIVEN_UP = "I am sorry: something went wrong each time"
 DEATHS = 3
-OUTCOME = 60.0
-"""Seconds in which a deadly message has its sentence: three starts of a busy machine and more."""
 WHOLE = 90.0
 """Seconds in which every node stands again."""
 HANDFUL = 10
@@ -58,11 +56,18 @@ class Supervisor:
             await node.launch()
 
     async def whole(self) -> None:
-        """Wait until every node stands; one may end again while it starts."""
-        async with asyncio.timeout(WHOLE):
-            for node in self.world.nodes:
-                while not await _stands(node):  # noqa: ASYNC110  # another process
-                    await asyncio.sleep(0.1)
+        """Wait until every node stands; one may end again while it starts.
+
+        Raises:
+            Unmet: one does not.
+        """
+        try:
+            async with asyncio.timeout(WHOLE):
+                for node in self.world.nodes:
+                    while not await _stands(node):  # noqa: ASYNC110  # another process
+                        await asyncio.sleep(0.1)
+        except TimeoutError as late:
+            raise Unmet(f"not every node stands again after {WHOLE:.0f} s") from late
 
 
 def stood_since(ledger: Path, pid: int) -> int | None:
@@ -73,7 +78,7 @@ def stood_since(ledger: Path, pid: int) -> int | None:
 
 
 async def _stands(node: Node) -> bool:
-    with suppress(AssertionError):
+    with suppress(Unmet):
         await node.ready()
         return True
     return False
@@ -107,7 +112,8 @@ async def _one(
     world, before = supervisor.world, len(supervisor.ended)
     world.log.write("fault", node="plugin", kind_of=wish, mark=str(mark))
     await world.driver.deliver(mark, wish)
-    if not await world.watch.settled({mark: world.driver.sent[mark]}, OUTCOME):
+    if not await world.watch.settled({mark: world.driver.sent[mark]}, world.plan.within):
+        # Where no dead letter explains it, the judge says so.
         bench.missed.append(f"no outcome of {wish}")
     await supervisor.whole()
     # Several of them at once would be one storm in which nothing could be told apart.
@@ -119,7 +125,9 @@ async def _one(
     codes = supervisor.ended[before:]
     bench.told.append(f"{wish}: {len(codes)} processes ended {codes}")
     if wish in DEADLY and len(codes) != DEATHS:
-        bench.missed.append(f"{wish} ended {len(codes)} processes, not {DEATHS}")
+        # Whose lease ran out on a full machine counts as dead, too: then fewer have ended.
+        whose = bench.failed if len(codes) > DEATHS else bench.missed
+        whose.append(f"{wish} ended {len(codes)} processes, not {DEATHS}")
 
 
 async def _write(world: World) -> None:
@@ -132,12 +140,13 @@ def innocent(bench: Bench, story: Story, deadly: dict[Mark, str]) -> None:
     ended = {*answers_of(story), *deadly}
     lost = [mark for mark in story.messages if mark not in ended and mark not in story.dead]
     if lost:
-        bench.missed.append(f"{len(lost)} bystanders have no answer: {', '.join(map(str, lost))}")
+        bench.failed.append(f"{len(lost)} bystanders have no answer: {', '.join(map(str, lost))}")
     if story.dead:
         # Met twice in the very moment of its sending: an operator has it, nobody knows its end.
         bench.told.append(f"{len(story.dead)} answers are dead letters: sent twice, seen by no one")
     talks = told(story)
     for mark, wish in deadly.items():
         said = [screen.text for screen in talks[mark.talk].sentences]
-        if wish in DEADLY and not any(GIVEN_UP in text for text in said):
-            bench.missed.append(f"who wrote {wish} was told {said}")
+        given_up = mark in story.dead or any(GIVEN_UP in text for text in said)
+        if wish in DEADLY and not given_up:
+            bench.failed.append(f"who wrote {wish} was told {said}")

@@ -39,7 +39,7 @@ async def _stop(bench: Bench, world: World, chance: random.Random) -> None:
         busy += await _is_busy(world)
         code = await node.stop(within=GRACE)
         if code != 0:
-            bench.missed.append(f"{node.name} ended with {code} instead of 0")
+            bench.failed.append(f"{node.name} ended with {code} instead of 0")
         await node.start()
         world.hidden.discard(node.url)
     bench.told.append(f"{busy} times something was waiting for its answer")

@@ -95,7 +95,7 @@ async def _counted(
     bench.told.append(admin.told(found))
     bench.missed.extend(f"nobody was ever told {one}" for one in states if not found[one])
     if pids != [node.pid for node in world.nodes if node.alive]:
-        bench.missed.append("a server did not live through it")
+        bench.failed.append("a server did not live through it")
 
 
 # ---- locks, and limits to waiting for them -------------------------------------------------

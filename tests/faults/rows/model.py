@@ -10,6 +10,7 @@ from tests.faults.bench import Bench
 from tests.faults.driver import Habits
 from tests.faults.marks import Talk
 from tests.faults.plan import Plan
+from tests.faults.rows.resting import rested, warmed
 from tests.faults.rows.under import under
 from tests.faults.world import World
 
@@ -64,11 +65,10 @@ def _plan(bench: Bench, row: str, rate: float) -> Plan:
 
 async def model_kinds(bench: Bench) -> None:
     """Each kind of failure meets a call, at both bots; and each kind of odd answer."""
-    plan = replace(_plan(bench, "model kinds", 20.0), least=0.5)
+    plan = replace(_plan(bench, "model kinds", 20.0), least=0.65)
     async with bench.world(plan) as world:
         await world.start()
-        await world.driver.run(10)
-        await world.settle()
+        await warmed(world)
         for number, (name, args) in enumerate((*KINDS, *IN_A_CALL)):
             called = number % 3 == 0 or number >= len(KINDS)
             for talk in _two(world, number):
@@ -82,8 +82,7 @@ async def model_kinds(bench: Bench) -> None:
             for talk in _two(world, number):
                 await world.driver.say(talk, f"odd:{odd}")
                 await _outcome(bench, world, odd)
-        await world.driver.run(10)
-        await world.settle()
+        await rested(world)
         await world.finish()
 
 
@@ -93,8 +92,8 @@ def _two(world: World, number: int) -> list[Talk]:
 
 async def _outcome(bench: Bench, world: World, kind: str) -> None:
     world.log.write("fault", node="model", kind_of=kind)
-    if not await world.settle(30.0):
-        bench.missed.append(f"no outcome after {kind}")
+    if not await world.settle():
+        bench.failed.append(f"no outcome after {kind}")
 
 
 async def model_at_random(bench: Bench) -> None:

@@ -15,6 +15,7 @@ import msgspec
 from tests.faults.bench import Bench
 from tests.faults.driver import Habits
 from tests.faults.plan import Plan
+from tests.faults.rows.resting import rested, warmed
 from tests.faults.world import World
 from tests.peers.log import monotonic_us
 
@@ -110,8 +111,7 @@ async def model_outage(bench: Bench) -> None:
     )
     async with bench.world(plan) as world:
         await world.start()
-        await world.driver.run(10)
-        await world.settle()
+        await warmed(world)
         written, gone = len(world.driver.sent), monotonic_us()
         world.log.write("fault", node="model", kind_of="outage")
         await world.model.tell("faults", name=outage.fault, args=outage.args, times=10**9)
@@ -123,6 +123,7 @@ async def model_outage(bench: Bench) -> None:
         world.log.write("note", node="model", text="the service is back")
         borne = await _found_again(bench, world, gone, back)
         _weigh(bench, outage, borne, written)
+        await rested(world)
         await world.finish()
 
 
@@ -139,7 +140,7 @@ async def _found_again(bench: Bench, world: World, gone: int, back: int) -> list
                 calls = await asyncio.to_thread(calls_of, file)
                 borne = [borne_of(name, calls, gone, back) for name in names]
     except TimeoutError:
-        bench.missed.append(f"not every node had an answer {LONGEST:.0f} s after it was back")
+        bench.failed.append(f"not every node had an answer {LONGEST:.0f} s after it was back")
     return borne
 
 
@@ -156,13 +157,13 @@ def _weigh(bench: Bench, outage: Outage, borne: Sequence[Borne], written: int) -
     told = float(outage.args.get("retry_after") or 0.0)
     most = AMPLIFIED * written + FIRST * len(borne) + (2 * RATE * (told + 1) if told else 0.0)
     if not outage.slow and asked > most:
-        bench.missed.append(f"{asked} calls for {written} messages while the model was down")
+        bench.failed.append(f"{asked} calls for {written} messages while the model was down")
     for one in borne:
         known = one.failed if outage.slow else one.first
         if not outage.there and known > FAILED:
-            bench.missed.append(f"{one.node} gave the service up only after {known} calls")
+            bench.failed.append(f"{one.node} gave the service up only after {known} calls")
         if one.until_closed is not None and one.until_closed > PROBES:
-            bench.missed.append(f"{one.node} found it again after {one.until_closed} calls")
+            bench.failed.append(f"{one.node} found it again after {one.until_closed} calls")
 
 
 def borne_of(node: str, calls: Sequence[Call], gone: int, back: int) -> Borne:

@@ -8,7 +8,8 @@ from tests.faults.driver import Habits
 from tests.faults.plan import Plan
 from tests.faults.rows.deadly import innocent, kill_one_by_one
 from tests.faults.rows.hostility import alternate, compare, tried
-from tests.faults.rows.under import LONG, REST, WARMING
+from tests.faults.rows.resting import REST, warmed
+from tests.faults.rows.under import LONG
 from tests.faults.sampling import sample
 
 PHASES = 6.0
@@ -39,9 +40,7 @@ async def plugins(bench: Bench) -> None:
     """First what others must not notice, then what ends processes."""
     async with bench.world(plan_of(bench)) as world:
         await world.start()
-        await world.driver.run(WARMING)
-        await world.settle()
-        await sample(world.nodes, world.url, world.folder, "before")
+        await warmed(world)
         phases = await alternate(world, max(SHORTEST, bench.seconds / PHASES))
         if bench.seconds >= LONG:
             await asyncio.sleep(REST)

@@ -73,7 +73,7 @@ async def _hold(bench: Bench, all_of_them: int, world: World, chance: random.Ran
             waiting = await _lock(world, connection, chance)
             times += 1
             full += waiting >= all_of_them
-    _judge(bench, world, f"of {times} times everybody's pool was empty {full} times", tried=full)
+    _judge(bench, f"of {times} times everybody's pool was empty {full} times", tried=full)
 
 
 async def _hold_behind(bench: Bench, world: World, chance: random.Random) -> None:
@@ -93,7 +93,7 @@ async def _hold_behind(bench: Bench, world: World, chance: random.Random) -> Non
             full += waiting >= POOLED
         await admin.enforce(connection, {})
     bench.told.append(admin.told(await said.count(admin.RAN_OUT)))
-    _judge(bench, world, f"of {times} times the pooler was empty {full} times", tried=full)
+    _judge(bench, f"of {times} times the pooler was empty {full} times", tried=full)
 
 
 POOLED = 3
@@ -112,13 +112,10 @@ async def _lock(world: World, connection: asyncpg.Connection, chance: random.Ran
     return waiting
 
 
-def _judge(bench: Bench, world: World, told: str, *, tried: int) -> None:
+def _judge(bench: Bench, told: str, *, tried: int) -> None:
     bench.told.append(told)
     if not tried:
         bench.missed.append("nobody ever ran out of connections")
-    bench.missed.extend(
-        f"{node.name} has ended by itself" for node in world.nodes if not node.alive
-    )
 
 
 async def _tell_idle(bench: Bench, world: World) -> None:

@@ -73,4 +73,4 @@ async def _fill(bench: Bench, small: Disk, world: World, chance: random.Random) 
     if not struck:
         bench.missed.append("no delivery met the full disk")
     if pids != [node.pid for node in world.nodes if node.alive]:
-        bench.missed.append("a server did not live through it")
+        bench.failed.append("a server did not live through it")

@@ -8,6 +8,8 @@ from typing import Any
 from tests.faults.bench import Bench
 from tests.faults.driver import Habits
 from tests.faults.plan import Plan
+from tests.faults.rows.refusals import refusals
+from tests.faults.rows.resting import rested, warmed
 from tests.faults.rows.under import under
 from tests.faults.world import World
 
@@ -52,11 +54,10 @@ def _plan(bench: Bench, row: str, rate: float) -> Plan:
 
 
 async def send_kinds(bench: Bench) -> None:
-    """Each kind meets each call that an answer is made of, one after the other."""
+    """Each kind meets each call that an answer is made of; and then what no try helps with."""
     async with bench.world(_plan(bench, "send kinds", 20.0)) as world:
         await world.start()
-        await world.driver.run(10)
-        await world.settle()
+        await warmed(world)
         for number, (name, args) in enumerate(ONE_BY_ONE):
             for talk in (one for one in world.talks if one.number == 1 + number % 10):
                 for method in METHODS[talk.tenant]:
@@ -67,13 +68,14 @@ async def send_kinds(bench: Bench) -> None:
                     await bot.tell("faults", name=name, args=args, method=method)
                     world.log.write("fault", node=talk.tenant, kind_of=name, method=method)
                     await world.driver.say(talk, "look" if number % 3 == 0 else "")
-                    if not await world.settle(40.0):
-                        bench.missed.append(f"no answer after {name} {args} of {method}")
+                    if not await world.settle():
+                        bench.failed.append(f"no answer after {name} {args} of {method}")
                     if await bot.tell("waiting"):
                         bench.missed.append(f"{name} {args} of {method} never struck")
                     await bot.tell("clear")
-        await world.driver.run(10)
-        await world.settle()
+        await world.model.tell("pace", pace=0.0)
+        await refusals(bench, world)
+        await rested(world)
         await world.finish()
 
 

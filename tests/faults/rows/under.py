@@ -7,17 +7,13 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from tests.faults.bench import Bench
 from tests.faults.node import Node
 from tests.faults.plan import Plan
-from tests.faults.sampling import sample
+from tests.faults.rows.resting import rested, warmed
 from tests.faults.world import World
 
 Trouble = Callable[[World, random.Random], Coroutine[None, None, None]]
-WARMING = 40
-"""Messages before the books are opened: what is loaded at the first one stays."""
 
 LONG = 30.0
 """Seconds of load after which it is worth looking at what is left of it."""
-REST = 20.0
-"""Seconds after which idle connections to peers are closed."""
 
 
 async def under(
@@ -36,9 +32,7 @@ async def under(
     """
     async with bench.world(plan) as world:
         await world.start()
-        await world.driver.run(WARMING)
-        await world.settle()
-        await sample(world.nodes, world.url, world.folder, "before")
+        await warmed(world)
         if before is not None:
             await before(world)
         making = asyncio.create_task(trouble(world, random.Random(bench.seed)))
@@ -50,16 +44,11 @@ async def under(
         for node in world.nodes:
             if not node.alive:
                 if not may_end:
-                    bench.missed.append(f"{node.name} has ended by itself")
+                    bench.failed.append(f"{node.name} has ended by itself")
                 await node.start()
         await world.settle()
         if bench.seconds >= LONG:
-            world.log.write("rested")
-            await asyncio.sleep(REST)
-            # Pools give up what has been idle too long only when they are used again.
-            await world.driver.run(WARMING)
-            await world.settle()
-            await sample(world.nodes, world.url, world.folder, "after")
+            await rested(world)
         for event in noticed:
             await _notice(bench, world, event)
         await world.finish()

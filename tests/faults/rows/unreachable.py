@@ -14,6 +14,7 @@ from tests.faults.driver import Habits
 from tests.faults.gate import Door, Shut, doors
 from tests.faults.marks import Mark, Talk
 from tests.faults.plan import KEY, Plan
+from tests.faults.rows.resting import rested, warmed
 from tests.faults.world import World
 from tests.ports import free_port
 
@@ -67,8 +68,7 @@ async def _doors(bench: Bench) -> None:
     plan = _plan(bench, "model unreachable", LEAST, 1 if bench.store == "sqlite" else 2)
     async with bench.world(plan) as world:
         await world.start()
-        await world.driver.run(10)
-        await world.settle()
+        await warmed(world)
         chance = random.Random(bench.seed)
         # Each way meets one node for certain; whoever else is there has to do with it later.
         world.hidden |= {node.url for node in world.nodes[1:]}
@@ -83,6 +83,7 @@ async def _doors(bench: Bench) -> None:
         await shutting
         await world.settle()
         await _answers_again(bench, world, world.talks[0], "the doors were open for good")
+        await rested(world)
         await world.finish()
 
 
@@ -93,8 +94,8 @@ async def _before_a_call(bench: Bench, world: World, how: Shut, talk: Talk) -> N
         await door.shut(how)
     since = monotonic()
     mark = await world.driver.say(talk)
-    if not await world.settle(WITHIN):
-        bench.missed.append(f"no outcome while the door was {how}")
+    if not await world.settle():
+        bench.failed.append(f"no outcome while the door was {how}")
     bench.told.append(f"{how}: a sentence after {monotonic() - since:.1f} s")
     if mark in world.watch.answered:
         bench.missed.append(f"{mark} was answered through a door that was {how}")
@@ -121,8 +122,8 @@ async def _in_an_answer(bench: Bench, world: World, how: Shut, talk: Talk) -> No
     for door in world.doors:
         await door.shut(how)
     await world.model.tell("release")
-    if not await world.settle(WITHIN):
-        bench.missed.append(f"no outcome of an answer behind which the door was {how}")
+    if not await world.settle():
+        bench.failed.append(f"no outcome of an answer behind which the door was {how}")
     for door in world.doors:
         await door.open()
     await world.model.tell("pace", pace=0.0)
@@ -149,13 +150,13 @@ async def _answers_again(bench: Bench, world: World, talk: Talk, after: str) -> 
                     return
                 await asyncio.sleep(1.0)
     except TimeoutError:
-        bench.missed.append(f"no answer within 90 s after {after}")
+        bench.failed.append(f"no answer within 90 s after {after}")
 
 
 async def _said(bench: Bench, world: World, talk: Talk) -> Mark:
     mark = await world.driver.say(talk)
-    if not await world.settle(WITHIN):
-        bench.missed.append(f"no outcome of {mark}")
+    if not await world.settle():
+        bench.failed.append(f"no outcome of {mark}")
     return mark
 
 
@@ -216,11 +217,11 @@ def _broken(url: str) -> dict[str, Any]:
 async def _ladder_and_alone(bench: Bench, world: World, number: int) -> None:
     since = monotonic()
     marks = {tenant: await world.driver.say(Talk(tenant, number), "look") for tenant in ("a", "b")}
-    if not await world.settle(WITHIN):
-        bench.missed.append(f"no outcome of {marks}")
+    if not await world.settle():
+        bench.failed.append(f"no outcome of {marks}")
     if marks["a"] not in world.watch.answered:
-        bench.missed.append(f"{marks['a']} was not answered, although the last model is there")
+        bench.failed.append(f"{marks['a']} was not answered, although the last model is there")
     if marks["b"] in world.watch.answered:
-        bench.missed.append(f"{marks['b']} was answered by a model that is not there")
+        bench.failed.append(f"{marks['b']} was answered by a model that is not there")
     if marks["a"].number == 1:
         bench.told.append(f"both outcomes after {monotonic() - since:.1f} s")

@@ -57,7 +57,7 @@ async def upgrade(bench: Bench) -> None:
         after = await _schema(world)
         bench.told.append(f"schema {before} became {after}")
         if after <= before:
-            bench.missed.append(f"the schema was {before} and is {after}")
+            bench.failed.append(f"the schema was {before} and is {after}")
         await world.finish()
         await _refuse(bench, world, old)
 
@@ -134,7 +134,7 @@ async def _refuse(bench: Bench, world: World, old: Path) -> None:
         code = await node.gone(within=40.0)
         lines = node.output[said:].strip().splitlines()
         if code in (0, -9) or len(lines) != 1 or "belongs to a newer Parley" not in lines[0]:
-            bench.missed.append(f"{root.name} was not refused in one sentence: {code} {lines[:3]}")
+            bench.failed.append(f"{root.name} was not refused in one sentence: {code} {lines[:3]}")
 
 
 async def _schema(world: World) -> int:

@@ -11,8 +11,11 @@ from tests.faults.rows.under import under
 from tests.faults.world import World
 
 SEND = "message/custom/send"
+WINDOW = (45015, 45047)
+"""What is refused 48 hours after the person wrote, and behind the fifth message since then."""
 KINDS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("errcode", {"code": -1}),
+    *(("errcode", {"code": code}) for code in WINDOW),
     ("page", {}),
     ("garbage", {}),
     ("garbage", {"effect": True}),
@@ -24,6 +27,8 @@ KINDS: tuple[tuple[str, dict[str, Any]], ...] = (
 )
 EVERY = (1.0, 3.0)
 """Seconds between calls that go wrong."""
+REVOKED = 0.1
+"""The part of what goes wrong that is a token which opens nothing any more."""
 
 
 async def wechat_kills(bench: Bench) -> None:
@@ -46,6 +51,10 @@ async def _fail_now_and_then(world: World, chance: random.Random) -> None:
     while not world.over:
         await asyncio.sleep(chance.uniform(*EVERY))
         tenant = chance.choice(tuple(world.bots))
+        if chance.random() < REVOKED:
+            await world.bots[tenant].tell("revoke")
+            world.log.write("revoked", node=f"wechat-{tenant}")
+            continue
         name, args = chance.choice(KINDS)
         world.log.write("fault", node=tenant, kind_of=name, method=SEND)
         await world.bots[tenant].tell("faults", name=name, args=args, method=SEND)

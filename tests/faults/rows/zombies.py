@@ -6,6 +6,7 @@ from tests.faults.bench import Bench
 from tests.faults.driver import Habits
 from tests.faults.plan import Plan
 from tests.faults.rows.points import comes
+from tests.faults.rows.resting import rested, warmed
 from tests.faults.world import World
 
 
@@ -26,12 +27,16 @@ async def zombies(bench: Bench) -> None:
     plan = Plan("zombies", "postgres", nodes=2, talks=4, seed=bench.seed, habits=Habits(rate=20))
     async with bench.world(plan) as world:
         await world.start()
+        if bench.seconds:
+            await warmed(world)
         await world.driver.run(10)
         await world.settle()
         for number, moment in enumerate(MOMENTS):
             await _freeze_in_an_answer(bench, world, number, moment)
         await world.driver.run(10)
         await world.settle()
+        if bench.seconds:
+            await rested(world)
         await world.finish()
 
 
@@ -55,7 +60,7 @@ async def _freeze_in_an_answer(bench: Bench, world: World, number: int, moment: 
         {mark: world.driver.sent[mark] for mark in marks}, world.plan.within
     )
     if not taken_over:
-        bench.missed.append(f"{other.name} did not take over at {moment}")
+        bench.failed.append(f"{other.name} did not take over at {moment}")
     await world.model.tell("release")
     node.thaw()
     world.hidden.clear()
