@@ -83,9 +83,9 @@ class Answering:
         self._thinking = self._make_thinking()
         self._watched()
 
-    async def _start(self, session: Session) -> None:
+    async def _start(self, session: Session, *, counts: bool = True) -> None:
         before = self._head.turn.attempts if self._head.turn is not None else 0
-        self.turn = replace(self.turn, session=session.n, attempts=before + 1)
+        self.turn = replace(self.turn, session=session.n, attempts=before + counts)
         self._session = session
         await self._parts.journal.start(self._claim, self.turn, session)
 
@@ -208,10 +208,10 @@ class Answering:
 
     async def _end_with(self, name: str, state: TurnState, *, dead: bool = False) -> None:
         head, parts = self._head, self._parts
-        # A run like any other: a tool that is asked below may end the process each time.
-        await self._start(
-            await parts.sessions.current(self._claim, head, self._rows[0].received_at)
-        )
+        session = await parts.sessions.current(self._claim, head, self._rows[0].received_at)
+        # Unless it is given up, a run like any other: a tool that is asked below may end the
+        # process each time.
+        await self._start(session, counts=not dead)
         # Whoever is asked what became of its call may be what has ended the process.
         words = self._last_words(asks=not dead)
         outcome = await words.of(self.turn, head.steps, name, state=state)

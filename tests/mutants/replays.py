@@ -127,7 +127,7 @@ MUTANTS = (
         "the runs of a turn are not counted",
         (
             "bot/engine/answer.py",
-            "attempts=before + 1)",
+            "attempts=before + counts)",
             "attempts=1)",
         ),
         tests=LANE,
@@ -137,15 +137,8 @@ MUTANTS = (
         "a run that ends a turn without the model is not counted",
         (
             "bot/engine/answer.py",
-            "        await self._start(\n"
-            "            await parts.sessions.current("
-            "self._claim, head, self._rows[0].received_at)\n"
-            "        )\n",
-            "        here = await parts.sessions.current(\n"
-            "            self._claim, head, self._rows[0].received_at\n"
-            "        )\n"
-            "        self._session, self.turn = here, replace(self.turn, session=here.n)\n"
-            "        await parts.journal.start(self._claim, self.turn, here)\n",
+            "await self._start(session, counts=not dead)",
+            "await self._start(session, counts=False)",
         ),
         tests=LAST_WORDS,
     ),

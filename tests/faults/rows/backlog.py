@@ -21,6 +21,8 @@ MORE = 64
 """Conversations that it answers beyond that."""
 FAIR = 0.35
 """The least part that either tenant has of what is begun first, however late it came."""
+EMPTIED = 35.0
+"""Seconds after which the model's connections are given up: this many calls at once left sixty."""
 SECOND = 1_000_000
 
 
@@ -65,7 +67,7 @@ async def backlog(bench: Bench) -> None:
         if not await world.settle():
             bench.failed.append("the backlog did not come to its end")
         span = Span(since, monotonic_us())
-        await rested(world)
+        await rested(world, rest=EMPTIED)
         await world.finish()
         bench.told.append(await asyncio.to_thread(_told, bench, world, span))
 

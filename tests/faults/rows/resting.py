@@ -21,10 +21,10 @@ async def warmed(world: World, nodes: Sequence[Node] = ()) -> None:
     await _look(world, nodes, "before")
 
 
-async def rested(world: World, nodes: Sequence[Node] = ()) -> None:
+async def rested(world: World, nodes: Sequence[Node] = (), *, rest: float = REST) -> None:
     """A rest, and then the same look: from here on they have to hold what they held before."""
     world.log.write("rested")
-    await asyncio.sleep(REST)
+    await asyncio.sleep(rest)
     # Pools give up what has been idle too long only when they are used again.
     await _look(world, nodes, "after")
 
