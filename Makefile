@@ -7,8 +7,9 @@ export PYTHON UPGRADE
 
 bin := .venv/bin
 code := $(wildcard bot adapters plugins tests bench)
-# Two workers; a file stays in one, so that its server is started once.
-pytest := $(bin)/python -m pytest -q -n 2 --dist loadfile
+# Three workers on two cores: much of the time tests wait for servers, and a machine that is slow for a
+# while would come close to the 25 minutes of `.ci/run`. A file stays in one: its server is started once.
+pytest := $(bin)/python -m pytest -q -n 3 --dist loadfile
 
 help: ## list these words
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /make \1\t/' | expand -t 14
