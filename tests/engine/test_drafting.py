@@ -226,16 +226,20 @@ async def test_a_slow_platform_is_shown_only_the_newest_text() -> None:
     assert easel.draft.shown == ["Hello"]
 
 
+class Slow(ListPlatform):
+    """Opens a draft only when a test lets it."""
+
+    def __init__(self, *, drafts: str) -> None:
+        super().__init__(drafts=drafts)
+        self.opening, self.go_on = asyncio.Event(), asyncio.Event()
+
+    async def draft(self, address: Address, **values: Any) -> ListDraft:
+        self.opening.set()
+        await self.go_on.wait()
+        return await super().draft(address, **values)
+
+
 async def test_a_cancel_while_a_draft_is_being_opened_waits_for_it_and_keeps_it() -> None:
-    class Slow(ListPlatform):
-        opening = asyncio.Event()
-        go_on = asyncio.Event()
-
-        async def draft(self, address: Address, **values: Any) -> ListDraft:
-            self.opening.set()
-            await self.go_on.wait()
-            return await super().draft(address, **values)
-
     platform = Slow(drafts="message")
     easel = Easel(platform)
     async with easel.open():
@@ -365,15 +369,6 @@ async def test_a_draft_that_grows_no_more_is_left_like_any_other() -> None:
 
 
 async def test_a_draft_that_is_being_opened_when_its_lane_is_lost_is_left_once_it_is() -> None:
-    class Slow(ListPlatform):
-        opening = asyncio.Event()
-        go_on = asyncio.Event()
-
-        async def draft(self, address: Address, **values: Any) -> ListDraft:
-            self.opening.set()
-            await self.go_on.wait()
-            return await super().draft(address, **values)
-
     platform = Slow(drafts="fading")
     easel = Easel(platform)
     async with easel.open():
