@@ -18,6 +18,7 @@ from tests import needs, pgbouncer, postgres
 ABSENT = pytest.StashKey[dict[str, str]]()
 NOT_RUN = pytest.StashKey[set[str]]()
 KINDS = ("browser", "postgres", "pgbouncer", "fixtures", "cables", "vfs")
+SELECTION = "tests/faults/test_selection"
 
 # An example may take long where the machine is busy with something else, and what was drawn must
 # not decide whether a change passes. Of itself it would be so under `.ci/run` only, which sets CI.
@@ -118,6 +119,20 @@ def pytest_testnodedown(node: Any) -> None:
     output: dict[str, Any] = getattr(node, "workeroutput", {})
     not_run: set[str] = node.config.stash[NOT_RUN]
     not_run.update(output.get("not_run", ()))
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """How long the selection of fault runs took, on however many workers: it has four minutes."""
+    reports = (report for those in terminalreporter.stats.values() for report in those)
+    took = [
+        report
+        for report in reports
+        if isinstance(report, pytest.TestReport) and report.nodeid.startswith(SELECTION)
+    ]
+    if took:
+        seconds = sum(report.duration for report in took)
+        tests = len({report.nodeid for report in took})
+        terminalreporter.write_line(f"selection of faults: {tests} tests, {seconds:.0f} s of tests")
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

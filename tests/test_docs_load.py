@@ -51,13 +51,14 @@ def test_what_the_issue_asks_for_has_its_row() -> None:
     assert names >= {f"accept {house} {rate}/s" for house in houses for rate in RATES}
     assert names >= {f"{kind} {house}" for kind in ("idle", "soak", "whole") for house in houses}
     assert names >= {"alone postgres-1", "alone postgres-2", "flight sqlite 500"}
+    assert names >= {"accept sqlite 500/s", "flight postgres-3 2500"}
     assert names >= {"flight postgres-1 1000", *(f"takeover postgres-2 {n}s" for n in LEASES)}
     away = ("frozen", "cut off")
     assert names >= {f"takeover postgres-3 {how}" for how in away}
     events = ("killed", "frozen", "told to stop")
     assert names >= {f"takeover postgres-2 listener {event}" for event in events}
     assert names >= {"restart sqlite", "idle postgres-1 pooler", "stop postgres-2"}
-    assert (len(HOUSES), FLIGHT[Database.SQLITE]) == (3, 500)
+    assert (len(HOUSES), FLIGHT[Database.SQLITE, 1]) == (3, 500)
 
 
 def test_rows_are_chosen_by_all_their_words() -> None:

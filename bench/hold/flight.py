@@ -1,4 +1,4 @@
-"""So many turns at once in one process, each an answer that takes a minute to say."""
+"""So many turns at once, each an answer that takes a minute to say."""
 
 import asyncio
 from collections import Counter
@@ -8,11 +8,10 @@ from bench.hold.figures import Figure
 from bench.hold.house import House
 from bench.hold.people import People
 from bench.hold.plan import Row, Sizes
-from bench.readings import resident_mb
 from tests.peers.model_answers import words
 
 MEMORY = 400.0
-"""Megabytes that the process may hold."""
+"""Megabytes that a process may hold."""
 GATHER = 10.0
 """Seconds in which the people begin."""
 LOOKS = 2.0
@@ -27,15 +26,14 @@ async def measure(house: House, row: Row, sizes: Sizes) -> list[Figure]:
     async with house.nodes(row, stream=True) as nodes, house.people(nodes, sizes) as people:
         await people.answered(await people.steadily(10, 1))
         await house.model.tell("answer", text=words(seconds), chunks=seconds, pace=1.0)
-        (program,) = nodes.programs
-        before, used, most = Counter(people.watch.of_chat), nodes.cpu(), resident_mb(program.pid)
+        before, used, most = Counter(people.watch.of_chat), nodes.cpu(), nodes.rss_mb()
         asking = asyncio.ensure_future(people.steadily(turns / gather, gather))
         answered = 0
         try:
             # Once everybody has been answered, or nobody can be waiting for a model any more.
             for _ in range(int(LOOKS * 2 * (seconds + GATHER))):
                 await asyncio.sleep(1 / LOOKS)
-                most = max(most, resident_mb(program.pid))
+                most = max(most, nodes.rss_mb())
                 answered = _answered(people, before, asking.result()) if asking.done() else 0
                 if answered == turns:
                     break
@@ -45,7 +43,7 @@ async def measure(house: House, row: Row, sizes: Sizes) -> list[Figure]:
         return [
             Figure("turns at once", people.watch.most_open, least=turns),
             Figure("answered once", answered, least=turns),
-            Figure("RSS at most", most, "MB", most=MEMORY),
+            Figure("RSS of a node at most", most, "MB", most=MEMORY),
             Figure("CPU each", used * 1000 / turns, "ms"),
         ]
 

@@ -10,6 +10,8 @@ SETTLE = 5.0
 """Seconds after which a start is over and done with."""
 QUERIES = 4.0
 """A second and a node, at most."""
+SHARE, MEMORY = 1.0, 120.0
+"""Of a core in percent, and megabytes: what a node that does nothing may take."""
 
 
 async def measure(house: House, row: Row, sizes: Sizes) -> list[Figure]:
@@ -22,8 +24,8 @@ async def measure(house: House, row: Row, sizes: Sizes) -> list[Figure]:
         await asyncio.sleep(sizes.idle_seconds)
         used = (nodes.cpu() - used) / sizes.idle_seconds
         found = [
-            Figure("CPU of a node", used * 100 / row.nodes, "% of a core"),
-            Figure("RSS of a node", nodes.rss_mb(), "MB"),
+            Figure("CPU of a node", used * 100 / row.nodes, "% of a core", most=SHARE),
+            Figure("RSS of a node", nodes.rss_mb(), "MB", most=MEMORY),
         ]
         if server is None or before is None:
             return found

@@ -44,6 +44,17 @@ class People:
         self._ports = ports
         self._idle = {port: [] for port in ports}
 
+    @property
+    def chats(self) -> int:
+        """How many people there are: as many as were invited, and whoever was missing since."""
+        return self._chats
+
+    def invite(self, most: int) -> int:
+        """Let so many people write, where fewer did; how many there are now."""
+        while self._chats < most:
+            self._free.append(self._another())
+        return self._chats
+
     async def steadily(self, rate: float, seconds: float) -> list[int]:
         """So many a second, each when it is due; the numbers of all that were accepted."""
         began = now_us()

@@ -3,14 +3,24 @@
 from bench.hold.figures import Figure, waits
 from bench.hold.house import House
 from bench.hold.plan import Row, Sizes
-from bench.plan import Database
 
 WARM_UP = 2.0
 """Seconds at half the rate."""
-STORED = {(Database.SQLITE, 100): 50.0}
-"""What p99 may be, in milliseconds, by database and rate."""
-STARTED = {(Database.POSTGRES, 100): (15.0, 100.0)}
+STORED = {
+    ("sqlite", 100): 50.0,
+    ("sqlite", 500): 250.0,
+    ("postgres-1", 200): 50.0,
+    ("postgres-3", 400): 50.0,
+}
+"""What p99 may be, in milliseconds, by house and rate."""
+STARTED = {
+    ("sqlite", 100): (5.0, 50.0),
+    ("postgres-1", 100): (15.0, 100.0),
+    ("postgres-3", 100): (20.0, 150.0),
+}
 """What p50 and p99 may be."""
+CPU = {"sqlite": 5.0, "postgres-1": 6.0, "postgres-3": 6.0}
+"""Milliseconds a message, without the waits for the model."""
 
 
 async def measure(house: House, row: Row, sizes: Sizes) -> list[Figure]:
@@ -22,13 +32,13 @@ async def measure(house: House, row: Row, sizes: Sizes) -> list[Figure]:
         await people.answered(numbers)
         used = nodes.cpu() - used
         due, watch = people.due, people.watch
-        start50, start99 = STARTED.get((row.database, row.size), (None, None))
+        start50, start99 = STARTED.get((row.house, row.size), (None, None))
         return [
             *waits(
                 "accept",
                 [people.accepted[number] - due[number] for number in numbers],
                 None,
-                STORED.get((row.database, row.size)),
+                STORED.get((row.house, row.size)),
             ),
             *waits(
                 "event to turn start",
@@ -48,6 +58,6 @@ async def measure(house: House, row: Row, sizes: Sizes) -> list[Figure]:
                 None,
                 None,
             )[1:],
-            Figure("CPU of the nodes each", used * 1000 / len(numbers), "ms"),
+            Figure("CPU of the nodes each", used * 1000 / len(numbers), "ms", most=CPU[row.house]),
             Figure("answered once", len(numbers), least=len(numbers)),
         ]

@@ -18,8 +18,12 @@ IN_FLIGHT = 50
 FULL = 1500
 """Messages that show what full load is."""
 CHATS = 100
-"""So few that the windows of all are full after the first part of the time: at thirty messages a
-second, 500 of them went on filling for the whole half hour, which looked like a leak."""
+"""People at least. So few that the windows of all are full after the first part of the time: at
+thirty messages a second, 500 of them went on filling for the whole half hour, which looked like a
+leak."""
+SPARE = 4.0
+"""Seconds for which nobody may be answered before somebody new has to write. Newcomers have windows
+to fill: a few hundred of them, some after every checkpoint, looked like a leak as well."""
 SLICES = 6
 """The first of so many parts of the time is for what is kept on purpose: windows, connections."""
 GROWTH = 10.0
@@ -46,6 +50,7 @@ async def measure(house: House, row: Row, sizes: Sizes) -> list[Figure]:
     few = replace(sizes, chats=CHATS)
     async with house.nodes(row, log="warning") as nodes, house.people(nodes, few) as people:
         full = await people.in_flight(IN_FLIGHT, max(200, int(FULL * min(1, sizes.soak_minutes))))
+        invited = people.invite(int(full / 2 * SPARE))
         seconds = sizes.soak_minutes * 60 / SLICES
         first = await _held(nodes, server)
         numbers = await people.steadily(full / 2, seconds)
@@ -63,6 +68,8 @@ async def measure(house: House, row: Row, sizes: Sizes) -> list[Figure]:
         Figure("full load", full, "/s"),
         Figure("messages at half of it, answered once", len(numbers), least=len(numbers)),
         Figure("minutes", sizes.soak_minutes),
+        Figure("people", invited),
+        Figure("people who had to join them", people.chats - invited),
         Figure("RSS before", first.rss_mb, "MB"),
         Figure("RSS after a sixth", early.rss_mb, "MB"),
         *(Figure(f"RSS after {n} sixths", rss, "MB") for n, rss in enumerate(between, 2)),

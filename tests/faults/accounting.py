@@ -31,6 +31,10 @@ SAID = """
 SELECT i.conversation_id, i.id, i.body
 FROM inbox i WHERE i.conversation_id IN (SELECT conversation_id FROM outbox WHERE state = 'dead')
 """
+UNFINISHED = """
+SELECT (SELECT count(*) FROM inbox WHERE state = 0),
+       (SELECT count(*) FROM outbox WHERE state IN ('queued', 'sending'))
+"""
 
 
 async def write_metrics(node: Node, folder: Path) -> None:
@@ -79,6 +83,12 @@ async def dead_letters(url: str) -> int:
     """How many there are now."""
     ((number,),) = await _rows(url, "SELECT count(*) FROM outbox WHERE state = 'dead'")
     return int(number)
+
+
+async def unfinished(url: str) -> int:
+    """Messages without an outcome, and answers that are still to leave; not what is held back."""
+    ((messages, answers),) = await _rows(url, UNFINISHED)
+    return int(messages) + int(answers)
 
 
 def _marks(body: str | None) -> list[str]:

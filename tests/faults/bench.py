@@ -1,5 +1,6 @@
 """What a row of the matrix is given, and what is kept of it: the folders of its worlds."""
 
+from collections import Counter
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -7,6 +8,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests import postgres
+from tests.faults import crowd
+from tests.faults.node import End
 from tests.faults.plan import Plan, Store
 from tests.faults.warm import Warm
 from tests.faults.world import World, world
@@ -45,6 +48,8 @@ class Bench:
     """What starts servers fast, where they are not started from nothing."""
     crowded: bool = False
     """Whether others used this machine as well when the run began."""
+    look: Callable[[], Awaitable[bool]] = crowd.crowded
+    """Whether they do now."""
     folders: list[Path] = field(default_factory=list)
     """Of every world that was made: the checker reads them."""
     leases: list[float] = field(default_factory=list)
@@ -57,6 +62,12 @@ class Bench:
     """What ended the run before its end, if anything did: its logs are not judged."""
     told: list[str] = field(default_factory=list)
     """Figures of the row's own, for whoever runs it."""
+    late: list[str] = field(default_factory=list)
+    """What of `failed` is a limit of time."""
+    counts: Counter[str] = field(default_factory=Counter)
+    """What the row counts of its own: of all runs the sums are kept."""
+    least: dict[str, float] = field(default_factory=dict)
+    """What it measures of its own: of all runs the least is kept."""
 
     @asynccontextmanager
     async def world(self, plan: Plan) -> AsyncGenerator[World, None]:
@@ -66,8 +77,21 @@ class Bench:
         # A row that is not about leases may ask for a longer one than the others have.
         leased = plan.leased(max(plan.lease, self.lease))
         self.leases.append(leased.lease)
-        async with world(leased, folder, server=self.server, warm=self.warm) as made:
-            yield made
+        made: World | None = None
+        try:
+            async with world(leased, folder, server=self.server, warm=self.warm) as made:
+                yield made
+        finally:
+            for node in made.nodes if made is not None else ():
+                self.blame(node.ends)
+
+    def blame(self, ends: Sequence[End]) -> None:
+        """A server goes on until somebody ends it, and ends in good order where it is told to."""
+        for end in ends:
+            if end.slow:
+                self.slow(end.what)
+            else:
+                self.failed.append(end.what)
 
     def slow(self, what: str) -> None:
         """It took too long: Parley's doing where it had the machine, nobody knows whose else."""
@@ -75,6 +99,14 @@ class Bench:
             self.missed.append(f"{what}, and others used this machine when the run began")
         else:
             self.failed.append(what)
+            self.late.append(what)
+
+    def excuse(self) -> None:
+        """Others used this machine when the run had ended: nobody knows who was slow."""
+        for what in self.late:
+            self.failed.remove(what)
+            self.missed.append(f"{what}, and others used this machine when the run had ended")
+        self.late.clear()
 
     def weigh(self, verdicts: Sequence[Tried], *, prompt: bool = False) -> None:
         """A run in which nothing went wrong, or in nobody's way, has tried nothing.

@@ -1,6 +1,7 @@
-"""Whether others use this machine: looked at before a run, when nothing of its own goes on yet.
+"""Whether others use this machine: looked at before a run, and after one that was late.
 
-The load average would tell of the run before as well: it looks a minute back.
+Nothing of the run's own goes on then. The load average would tell of the run before as well: it
+looks a minute back.
 """
 
 import asyncio

@@ -15,6 +15,7 @@ from tests.faults.marks import END, PROMISED, REPEATED, marks_in
 
 WHOLE = EDITING
 """The log of the bot whose answers at Slack come in one call."""
+DRIVER = "driver.jsonl"
 
 
 # ---- Slack ---------------------------------------------------------------------------------
@@ -41,6 +42,13 @@ def marked_at_slack(folder: Path) -> None:
     """After a kill a marked repeat: it could have been read that the answer stands there."""
     kill_all(folder)
     _again(folder / WHOLE, _whole(folder), f"{REPEATED[0]} ")
+
+
+def marked_alone_at_slack(folder: Path) -> None:
+    """After a kill the only answer says that it is a repeat: it could have been read."""
+    kill_all(folder)
+    victim = _whole(folder)
+    change(folder / WHOLE, victim, text=f"{REPEATED[0]} {victim['text']}")
 
 
 def left_at_slack(folder: Path) -> None:
@@ -74,6 +82,7 @@ SLACK: dict[Forgery, Promise] = {
     dead_at_slack: Promise.NO_LOSS,
     unmarked_at_slack: Promise.AT_MOST_ONCE,
     marked_at_slack: Promise.AT_MOST_ONCE,
+    marked_alone_at_slack: Promise.AT_MOST_ONCE,
     elsewhere_at_slack: Promise.ISOLATION,
 }
 
@@ -126,6 +135,18 @@ def marked_for_another(folder: Path) -> None:
     append(folder / BOT, {**call, "kind": "outcome", "status": 0, "fault": "hang"})
 
 
+def hung_up_on_another(folder: Path) -> None:
+    """The only answer says that it is a repeat, and the platform hung up on somebody else alone."""
+    victim = mark_alone(folder)
+    other = next(line for line in answers(folder) if line["openid"] != victim["openid"])
+    hang_up(folder, other)
+
+
+def hung_up_at_once(folder: Path) -> None:
+    """The same, and the platform's call found no server: nothing can have been put into it."""
+    hang_up(folder, mark_alone(folder), seconds=0.1)
+
+
 def words_of_another(folder: Path) -> None:
     """A message of the API holds somebody else's words, and was refused."""
     victim = next(answers(folder))
@@ -143,8 +164,25 @@ WECHAT: dict[Forgery, Promise] = {
     twice_in_one_call: Promise.AT_MOST_ONCE,
     marked_for_nothing: Promise.AT_MOST_ONCE,
     marked_for_another: Promise.AT_MOST_ONCE,
+    hung_up_on_another: Promise.AT_MOST_ONCE,
+    hung_up_at_once: Promise.AT_MOST_ONCE,
     words_of_another: Promise.ISOLATION,
 }
+
+
+def mark_alone(folder: Path) -> Line:
+    """The first answer, which says now that it may be there twice."""
+    victim = next(answers(folder))
+    change(folder / BOT, victim, text=f"{REPEATED[0]} {victim['text']}")
+    return victim
+
+
+def hang_up(folder: Path, victim: Line, seconds: float = 5.0) -> None:
+    """WeChat's call with the message that this answers has brought nothing back."""
+    (mark, *_) = map(str, marks_in(victim["text"]))
+    delivered = next(line for line in lines(folder / DRIVER) if line["mark"] == mark)
+    call = {"kind": "delivered", "event": f"text {delivered['update']}", "mono": victim["mono"]}
+    append(folder / BOT, {**call, "status": 0, "seconds": seconds})
 
 
 def _whole(folder: Path) -> Line:

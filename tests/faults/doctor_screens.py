@@ -114,6 +114,34 @@ def repeat_for_another(folder: Path) -> None:
     append(folder / BOT, {**call, "kind": "outcome", "status": 0, "fault": "hang"})
 
 
+def alone_for_nothing(folder: Path) -> None:
+    """The only answer says that it is a repeat, and nothing had gone wrong."""
+    _mark(folder, next(answers(folder)))
+
+
+def alone_although_reported(folder: Path) -> None:
+    """After a kill the only answer says that it is a repeat, where the policy is to report."""
+    tell(folder, ambiguous="report")
+    kill(folder)
+    _mark(folder, next(answers(folder)))
+
+
+def repeat_for_a_plugin(folder: Path) -> None:
+    """A marked repeat, and all that had happened was that a function for somebody else failed."""
+    victim, other = next(answers(folder)), of_another_chat(folder)
+    _show_again(folder / BOT, victim, f"{REPEATED[0]} ")
+    failed = {"kind": "fault", "node": "plugin", "kind_of": "hostile:raise", "harmless": True}
+    mark = str(marks_in(other["text"])[0])
+    append(folder / EVENTS, {**failed, "mono": victim["mono"], "mark": mark})
+
+
+def sentence_again_for_nothing(folder: Path) -> None:
+    """Everybody has an answer, and somebody is told once more of a trouble that there never was."""
+    tell(folder, reports=True)
+    victim = next(answers(folder))
+    append(folder / BOT, {**victim, "message": 9_999, "text": f"{REPEATED[0]} {SORRY}"})
+
+
 def told_out_of_turn(folder: Path) -> None:
     """A turn came to nothing, and its person was told so behind the answer to the next message."""
     tell(folder, reports=True, least=0.0)
@@ -150,6 +178,10 @@ SCREENS: dict[Forgery, Promise] = {
     needless_repeat: Promise.AT_MOST_ONCE,
     repeat_for_nothing: Promise.AT_MOST_ONCE,
     repeat_for_another: Promise.AT_MOST_ONCE,
+    alone_for_nothing: Promise.AT_MOST_ONCE,
+    alone_although_reported: Promise.AT_MOST_ONCE,
+    repeat_for_a_plugin: Promise.AT_MOST_ONCE,
+    sentence_again_for_nothing: Promise.AT_MOST_ONCE,
     told_out_of_turn: Promise.ORDER,
     idle_sentence: Promise.NO_PHANTOM,
 }
@@ -158,6 +190,10 @@ SCREENS: dict[Forgery, Promise] = {
 def _edited(folder: Path) -> Line:
     edits = (line for line in lines(folder / EDITING) if line["kind"] == "edited")
     return next(line for line in edits if END in line["text"])
+
+
+def _mark(folder: Path, victim: Line) -> None:
+    change(folder / BOT, victim, text=f"{REPEATED[0]} {victim['text']}")
 
 
 def _show_again(file: Path, victim: Line, mark: str) -> None:

@@ -14,12 +14,15 @@ from itertools import count
 import aiohttp
 
 from tests.faults.marks import Mark, Talk
+from tests.faults.node import Unmet
 from tests.faults.platforms import ADAPTERS, Event, Platform
 from tests.peers.log import Log
 from tests.peers.process import Remote
 
 LONGEST_WAY = 120.0
 """Seconds after which the platform gives a message up that no node takes."""
+NOBODY = ""
+"""Where a message is delivered while no node is there: it is written down, and not taken."""
 WISHES = ("", "", "", "look", "enter", "stamp", "look stamp")
 """What messages ask for, beside an answer."""
 
@@ -66,6 +69,8 @@ class Driver:
     habits: Habits = field(default_factory=Habits)
     sent: dict[Mark, Sent] = field(default_factory=dict)
     refused: int = 0
+    longest: float = LONGEST_WAY
+    """Seconds for which one message is delivered that is waited for."""
     _numbers: dict[Talk, int] = field(default_factory=lambda: defaultdict(int))
     _chance: random.Random = field(default_factory=random.Random)
     _tasks: set["asyncio.Task[None]"] = field(default_factory=set)
@@ -83,14 +88,18 @@ class Driver:
             together = 2 if left > 1 and self._chance.random() < self.habits.reordered else 1
             marks = [self._next(talk) for _ in range(together)]
             for mark in reversed(marks):
-                self._begin(self.deliver(mark, self._wish()))
+                self._begin(self._deliver(mark, self._wish()))
             left -= together
             due += self._chance.expovariate(self.habits.rate) * together
             await asyncio.sleep(max(0.0, due - loop.time()))
         await self.arrived()
 
     async def say(self, talk: Talk, wish: str = "") -> Mark:
-        """One message; returns once it is acknowledged."""
+        """One message; returns once it is acknowledged.
+
+        Raises:
+            Unmet: nobody takes it.
+        """
         mark = self._next(talk)
         await self.deliver(mark, wish)
         return mark
@@ -107,7 +116,7 @@ class Driver:
 
     def deliver_soon(self, mark: Mark, wish: str = "") -> None:
         """Put it on its way in the background."""
-        self._begin(self.deliver(mark, wish))
+        self._begin(self._deliver(mark, wish))
 
     async def arrived(self, within: float = LONGEST_WAY) -> bool:
         """Wait until everything on its way is acknowledged; False when nobody takes it."""
@@ -121,19 +130,16 @@ class Driver:
         return True
 
     async def deliver(self, mark: Mark, wish: str = "") -> None:
-        """Post until it is taken; some are posted once more although they are."""
-        event = self.event(mark, wish)
-        if self.habits.copies is not None:
-            copies = range(self._chance.randint(*self.habits.copies))
-            await asyncio.gather(*(self._copy(event, number) for number in copies))
-            return
-        twice = self._chance.random() < self.habits.twice
-        if twice and self._chance.random() < 0.5:
-            await asyncio.gather(self._insist(event), self._insist(event, before=1))
-            return
-        await self._insist(event)
-        if twice:
-            await self._insist(event, before=1)
+        """Post until it is taken.
+
+        Raises:
+            Unmet: nobody takes it.
+        """
+        try:
+            async with asyncio.timeout(self.longest):
+                await self._deliver(mark, wish)
+        except TimeoutError as late:
+            raise Unmet(f"nobody has taken {mark} for {self.longest:.0f} s") from late
 
     def event(self, mark: Mark, wish: str = "") -> Event:
         """A message as the platform tells of it."""
@@ -146,6 +152,21 @@ class Driver:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     # ---- on the wire ---------------------------------------------------------------------
+
+    async def _deliver(self, mark: Mark, wish: str) -> None:
+        """Until it is taken; some are posted once more although they are."""
+        event = self.event(mark, wish)
+        if self.habits.copies is not None:
+            copies = range(self._chance.randint(*self.habits.copies))
+            await asyncio.gather(*(self._copy(event, number) for number in copies))
+            return
+        twice = self._chance.random() < self.habits.twice
+        if twice and self._chance.random() < 0.5:
+            await asyncio.gather(self._insist(event), self._insist(event, before=1))
+            return
+        await self._insist(event)
+        if twice:
+            await self._insist(event, before=1)
 
     async def _copy(self, event: Event, before: int) -> None:
         """One of several deliveries; the first one leaves now."""
@@ -169,18 +190,20 @@ class Driver:
             self.sent[event.mark].given_up = True
 
     async def _post(self, event: Event, attempt: int) -> int:
-        targets = self.targets()
-        if not targets:
-            return 0
-        url, mark = self._chance.choice(targets), event.mark
+        targets, mark = self.targets(), event.mark
+        url = self._chance.choice(targets) if targets else NOBODY
         entry = self.log.write("delivery", mark=str(mark), update=event.key, node=url)
         sent = self.sent.setdefault(mark, Sent(mark, entry.mono))
-        adapter, bot = f"{url}/in/{ADAPTERS[mark.talk.tenant]}", self.bots[mark.talk.tenant]
-        status = await self.platform.deliver(event, adapter, attempt, self.session, bot)
+        status = await self._reach(url, event, attempt) if targets else 0
         entry = self.log.write("delivered", mark=str(mark), node=url, status=status)
         if 200 <= status < 300 and sent.acknowledged_at is None:
             sent.acknowledged_at = entry.mono
         return status
+
+    async def _reach(self, url: str, event: Event, attempt: int) -> int:
+        tenant = event.mark.talk.tenant
+        adapter, bot = f"{url}/in/{ADAPTERS[tenant]}", self.bots[tenant]
+        return await self.platform.deliver(event, adapter, attempt, self.session, bot)
 
     # ---- what is written -----------------------------------------------------------------
 

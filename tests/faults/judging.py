@@ -22,6 +22,8 @@ async def once(row: Row, bench: Bench, docs: Path | None) -> bool:
     say(f"{row.name} on {bench.store}, seed {bench.seed} …")
     started = time.monotonic()
     verdicts = await _verdicts(row, bench)
+    if bench.late and await bench.look():
+        bench.excuse()
     result = Result.of(row.name, bench, verdicts)
     say(f"  {result.messages} messages, {result.faults} faults, {result.violations} violations")
     for told in bench.told:

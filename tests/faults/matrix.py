@@ -18,6 +18,7 @@ from tests.faults.rows.model import model_at_random, model_kinds
 from tests.faults.rows.network import partitions
 from tests.faults.rows.outage import model_outage
 from tests.faults.rows.plugins import plugins
+from tests.faults.rows.polling import polling_kills
 from tests.faults.rows.pools import narrow_pools
 from tests.faults.rows.postgres_full import postgres_full
 from tests.faults.rows.power_cut import power_cuts
@@ -37,6 +38,7 @@ KILLS = "`kill -9` of a random node every 2–6 s"
 DISK = "no room for 1–6 s or files made read-only (EPERM), and files that may not grow (EFBIG)"
 POWER = "copies of file and log: as written, as synced, sectors of both, and a torn log"
 SENDS = "15 kinds of failure at each call of an answer; blocked, deleted, longer than a message"
+POLLING = "random kills again, and Telegram is asked for its updates instead of calling"
 BACKLOG = "10,000 messages of 500 conversations, then one node (SQLite) or three"
 UNREACHABLE = "no listener, no answer, resets, another protocol, no TLS or trust, no such name"
 ROWS = {
@@ -48,6 +50,7 @@ ROWS = {
         Row("slack", BOTH, slack_kills, "the same with Slack, whose calls fail at random as well"),
         Row("wechat", BOTH, wechat_kills, "the same with WeChat, its calls and its messages"),
         Row("wechat-calls", BOTH, wechat_calls, "the same with accounts that may send no messages"),
+        Row("polling", BOTH, polling_kills, POLLING),
         Row("frozen-nodes", SHARED, frozen_nodes, "SIGSTOP for 1.2–3 leases, then SIGCONT"),
         Row("zombies", SHARED, zombies, "frozen in an answer, until another node has given it"),
         Row("drains", BOTH, drains, "SIGTERM in the middle of the work; no step runs twice"),

@@ -7,8 +7,9 @@ import fcntl
 import json
 import os
 import platform
+import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
@@ -17,6 +18,8 @@ from tests.faults.bench import Bench
 from tests.faults.drawing import drawn
 
 DOCS = Path(__file__).parents[2] / "docs"
+FIGURE = re.compile(r"\b(?:m?[abn]\d+(?:x\d+)?|\d+(?:[.,]\d+)*)\b")
+"""What differs from run to run in a reason: a message, a conversation, a node, a number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +45,24 @@ class Result:
     broken_off: int = 0
     """Runs that came to no end: what their logs say is not judged."""
     counted: int | None = None
-    """Messages of the runs that say what became of them, in the next four."""
+    """Messages of the runs that say what became of them, in the next four, each in one of them."""
     answered: int | None = None
     sentences: int | None = None
+    """Messages that have a sentence instead of an answer."""
     dead: int | None = None
-    """Messages whose answers are dead letters."""
+    """Messages with neither, whose answers are dead letters."""
+    untaken: int | None = None
+    """Messages that no server ever acknowledged, and of which nothing came."""
     orphans: int | None = None
     """Marks of thinking that stayed because their sender died while it put them there."""
     p99_answer: float | None = None
     """Seconds from a message to its answer; of the runs that say so the worst."""
+    reasons: Mapping[str, int] = field(default_factory=dict)
+    """Why something was missed, and in how many runs; the harness's own words, without figures."""
+    counts: Mapping[str, int] = field(default_factory=dict)
+    """What the row counts of its own."""
+    least: Mapping[str, float] = field(default_factory=dict)
+    """What it measures of its own; of all runs the least."""
 
     @classmethod
     def of(cls, row: str, bench: Bench, verdicts: Sequence[Mapping[str, Any]]) -> Self:
@@ -78,20 +90,30 @@ class Result:
             answered=total("answered"),
             sentences=total("sentences"),
             dead=total("dead"),
+            untaken=total("untaken"),
             orphans=total("orphans"),
             p99_answer=_worst(one["p99_answer"] for one in verdicts),
+            reasons=dict.fromkeys(sorted(map(reason_of, bench.missed)), 1),
+            # Nobody has judged what a run that broke off has counted.
+            counts=dict(sorted(bench.counts.items())) if verdicts else {},
+            least=dict(sorted(bench.least.items())) if verdicts else {},
         )
 
     def plus(self, later: "Result") -> "Result":
         """Both together; the later one says when, where and with which seed last."""
         sums = {name: _sum(getattr(one, name) for one in (self, later)) for name in SUMS}
         worst = {name: _worst(getattr(one, name) for one in (self, later)) for name in WORST}
-        return Result(**{**asdict(later), **sums, **worst})
+        kept: dict[str, Any] = {
+            "reasons": _added(self.reasons, later.reasons),
+            "counts": _added(self.counts, later.counts),
+            "least": _least(self.least, later.least),
+        }
+        return Result(**{**asdict(later), **sums, **worst, **kept})
 
 
 SUMS = (
     *("runs", "missed", "broken_off", "faults", "messages", "violations", "repeats"),
-    *("counted", "answered", "sentences", "dead", "orphans"),
+    *("counted", "answered", "sentences", "dead", "untaken", "orphans"),
 )
 WORST = ("p99_recovery", "p99_answer")
 
@@ -103,6 +125,21 @@ def _sum(those: Iterable[int | None]) -> int | None:
 
 def _worst(those: Iterable[float | None]) -> float | None:
     return max((one for one in those if one is not None), default=None)
+
+
+def reason_of(missed: str) -> str:
+    """The same for every run in which the same did not happen."""
+    return FIGURE.sub("…", missed)
+
+
+def _added(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
+    names = sorted(one.keys() | other.keys())
+    return {name: one.get(name, 0) + other.get(name, 0) for name in names}
+
+
+def _least(one: Mapping[str, float], other: Mapping[str, float]) -> dict[str, float]:
+    names = sorted(one.keys() | other.keys())
+    return {name: min(those[name] for those in (one, other) if name in those) for name in names}
 
 
 def machine() -> str:
@@ -128,7 +165,7 @@ def read(file: Path) -> dict[tuple[str, str, float], Result]:
     """The sums so far, by row, database and lease."""
     if not file.exists():
         return {}
-    names = {field.name for field in fields(Result)}
+    names = {one.name for one in fields(Result)}
     rows = json.loads(file.read_text(encoding="utf-8"))
     results = (Result(**{name: row[name] for name in names & row.keys()}) for row in rows)
     return {(one.row, one.store, one.lease): one for one in results}

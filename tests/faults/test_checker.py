@@ -1,4 +1,4 @@
-"""The judge of fault runs is judged: a good run passes, ten falsified ones do not."""
+"""The judge of fault runs is judged: a good run passes, falsified ones do not."""
 
 import asyncio
 import sys
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from tests.faults.checker.delivery import Reported, no_loss, reported
+from tests.faults.checker.delivery import Reported, no_loss, reported, went_wrong
 from tests.faults.checker.judge import judge
 from tests.faults.checker.outcomes import Talked, told
 from tests.faults.checker.records import (
@@ -139,6 +139,13 @@ async def test_a_lease_ends_while_its_table_is_locked_and_under_no_other_lock() 
     for at, table in ((10, "inbox"), (20, "node")):
         story.events.append(Event("locked", at, "postgres", line, at + 5, how=table))
     assert story.severed() == [("n1", 20, 25), ("n2", 20, 25)]
+
+
+async def test_what_still_goes_on_is_trouble_however_long_ago_it_began() -> None:
+    story = Story({"lease": 2.0}, ended_at=100)
+    story.events.append(Event("locked", 10, "postgres", Evidence("events.jsonl", ""), 30))
+    spans = ((1, 9), (1, 10), (12, 20), (30, 40), (31, 40))
+    assert [went_wrong(story, TALK, *span) for span in spans] == [False, True, True, True, False]
 
 
 @pytest.mark.parametrize(("words", "answers", "halves"), [(600, 1, 0), (100, 0, 1)])

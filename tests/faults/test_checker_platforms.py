@@ -11,7 +11,7 @@ from tests.faults.checker.judge import judge
 from tests.faults.checker.outcomes import Talked
 from tests.faults.checker.records import Evidence, Message, Screen, Story, Version
 from tests.faults.doctor import forge
-from tests.faults.doctor_platforms import SLACK, WECHAT
+from tests.faults.doctor_platforms import SLACK, WECHAT, hang_up, mark_alone
 from tests.faults.doctor_screens import SORRY
 from tests.faults.doctor_tools import Forgery
 from tests.faults.driver import Habits
@@ -85,6 +85,13 @@ async def test_a_falsified_run_with_wechat_is_found_out(
     wechat: Path, tmp_path: Path, forgery: Forgery
 ) -> None:
     _is_found_out(wechat, tmp_path, forgery)
+
+
+async def test_an_answer_that_was_perhaps_in_a_call_which_wechat_gave_up_says_so_with_reason(
+    wechat: Path, tmp_path: Path
+) -> None:
+    folder = forge(wechat, tmp_path / "forged", lambda folder: hang_up(folder, mark_alone(folder)))
+    assert not judge(folder).violations
 
 
 async def test_several_outcomes_of_one_message_are_read_one_by_one() -> None:

@@ -1,4 +1,4 @@
-"""Others who use the machine are seen in its own books, before a run has begun."""
+"""Others who use the machine are seen in its own books, before a run and after it."""
 
 import asyncio
 import os
@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.bench import Bench, Row
 from tests.faults.crowd import busy, crowded
+from tests.faults.judging import once
 
 CORES = os.cpu_count() or 1
 
@@ -34,3 +36,22 @@ async def test_a_machine_that_works_for_others_is_crowded(
 
 async def test_this_machine_can_be_asked() -> None:
     assert await crowded(look=0.01) in (True, False)
+
+
+@pytest.mark.parametrize("busy_before", [False, True])
+@pytest.mark.parametrize("busy_after", [False, True])
+async def test_a_limit_of_time_is_judged_where_the_machine_was_quiet_before_and_afterwards(
+    tmp_path: Path, *, busy_before: bool, busy_after: bool
+) -> None:
+    async def look() -> bool:
+        return busy_after
+
+    async def slow(bench: Bench) -> None:
+        bench.slow("n2 did not take over")
+        bench.failed.append("n1 has ended by itself")
+
+    bench = Bench(tmp_path, "sqlite", seed=1, seconds=1.0, crowded=busy_before, look=look)
+    await once(Row("slow", ("sqlite",), slow), bench, None)
+    assert ("n2 did not take over" in bench.failed) is not (busy_before or busy_after)
+    assert len(bench.missed) == 1 + (busy_before or busy_after)  # nothing went wrong, it says
+    assert "n1 has ended by itself" in bench.failed

@@ -142,11 +142,11 @@ def test_what_a_service_bears_is_told_apart_in_first_calls_probes_and_the_way_ba
     # 1 to 5 fail, then it is left alone for five seconds and for ten; at 30 it is back.
     some = [*calls(1, 1.5, 2, 2.5, 3), *calls(8.2, 18.5), *calls(40, 41, status=200)]
     borne = borne_of("n1", [*some, Call("n2", 0, 1, 503)], 0, 30 * SECOND)
-    assert (borne.first, borne.failed, borne.probes, borne.until_closed) == (5, 4, 2, 1)
-    assert borne.seconds == pytest.approx(10.1)
+    assert (borne.first, borne.failed, borne.probes, borne.alone) == (5, 4, 2, 27.0)
+    assert borne.found_after == pytest.approx(10.1)
 
 
 def test_of_calls_that_are_slow_to_fail_only_the_failures_that_were_known_count() -> None:
     slow = calls(*(0.2 * n for n in range(1, 13)), took=2.0)
     borne = borne_of("n1", slow, 0, 30 * SECOND)
-    assert (borne.first, borne.failed, borne.until_closed) == (12, 2, None)
+    assert (borne.first, borne.failed, borne.found_after) == (12, 2, None)

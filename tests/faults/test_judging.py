@@ -8,12 +8,14 @@ import pytest
 from tests.faults.__main__ import run
 from tests.faults.bench import Bench, Row, Tried
 from tests.faults.checker.records import Evidence, Message, Screen, Story, Version
+from tests.faults.doctor_screens import SORRY
 from tests.faults.drawing import BEGIN, END
 from tests.faults.judging import once
 from tests.faults.marks import Mark, Talk
-from tests.faults.node import Unmet
+from tests.faults.node import End, Unmet
 from tests.faults.plan import Store
 from tests.faults.record import Result, read
+from tests.faults.rows.deadly import innocent
 from tests.faults.rows.hostility import Phase, compare
 
 PEACE = 100_000
@@ -121,6 +123,16 @@ def test_what_took_too_long_has_failed_unless_others_used_the_machine(
     assert not (bench.failed if crowded else bench.missed)
 
 
+@pytest.mark.parametrize("crowded", [False, True])
+def test_a_server_that_ended_has_failed_unless_it_was_late_where_others_used_the_machine(
+    bench: Bench, *, crowded: bool
+) -> None:
+    bench.crowded = crowded
+    bench.blame([End("n1 ended by itself with 1"), End("n2 ended by itself with 86", slow=True)])
+    assert len(bench.failed) == (1 if crowded else 2)
+    assert len(bench.missed) == (1 if crowded else 0)
+
+
 @pytest.mark.parametrize(
     ("store", "p99", "messages", "late"),
     [
@@ -157,6 +169,23 @@ def test_hostility_that_moves_the_p99_of_others_fails_where_nobody_else_used_the
     moved = bench.missed if crowded else bench.failed
     assert [one.startswith("p99 moved") for one in moved] == ([True] if slower > 1.2 else [])
     assert not (bench.failed if crowded else bench.missed)
+
+
+@pytest.mark.parametrize("crowded", [False, True])
+def test_of_bystanders_those_who_were_taken_have_an_answer_and_a_sentence_only_from_a_slow_machine(
+    bench: Bench, *, crowded: bool
+) -> None:
+    bench.crowded = crowded
+    story, talk, line = Story({"lease": 2.0}), Talk("a", 9), Evidence("bot-a.jsonl", "")
+    untaken, told, lost = (Mark(talk, number) for number in range(3))
+    for mark, at in ((untaken, 1), (told, 2), (lost, 20)):
+        taken = None if mark is untaken else at + 1
+        story.messages[mark] = Message(mark, at, str(at), acknowledged_at=taken)
+    story.screens[talk] = [Screen(talk, [Version(10, SORRY, line)])]
+    innocent(bench, story, {})
+    assert f"1 bystanders have no answer: {lost}" in bench.failed
+    (sentence,) = bench.missed if crowded else bench.failed[1:]
+    assert f"given up with a sentence: {told}" in sentence
 
 
 def peace_and_hostility(slower: float) -> tuple[Story, list[Phase]]:

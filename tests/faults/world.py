@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from tests import pgbouncer, postgres
-from tests.faults.accounting import count_lines, write_books, write_metrics
+from tests.faults.accounting import count_lines, unfinished, write_books, write_metrics
 from tests.faults.administrator import configure
 from tests.faults.driver import Driver, Sent
 from tests.faults.gate import LOG, Door, doors
@@ -28,6 +28,8 @@ from tests.ports import free_port
 
 ASKS = 8
 """How often somebody writes again whose answer is held back until then."""
+LOOK = 0.2
+"""Seconds between two looks whether anything is left to do."""
 
 
 @dataclass(slots=True)
@@ -110,11 +112,12 @@ class World:
 
     async def finish(self) -> None:
         """Stop every node in good order and write down what the database has counted."""
+        await self._worked_off()
         self.log.write("over")
         for node in self.nodes:
             if node.alive:
                 await write_metrics(node, self.folder)
-                await node.stop()
+            await node.finish()
         await write_books(self.url, self.folder)
         peers = {"model.jsonl": self.model} | {
             f"bot-{tenant}.jsonl": bot for tenant, bot in self.bots.items()
@@ -123,6 +126,16 @@ class World:
         if self.doors:
             lines[LOG] = _last(self.doors[0].log)
         self.log.write("finished", lines=lines | {"driver.jsonl": _last(self.driver.log)})
+
+    async def _worked_off(self) -> None:
+        """Wait for what is left to do: a sentence on a screen may be for another than it seems."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self.plan.within):
+                while await self._is_at_work():  # noqa: ASYNC110  # other processes are
+                    await asyncio.sleep(LOOK)
+
+    async def _is_at_work(self) -> bool:
+        return any(node.alive for node in self.nodes) and await unfinished(self.url) > 0
 
 
 @asynccontextmanager

@@ -133,32 +133,55 @@ def _late(message: Message, when: int, screen: Screen) -> Violation:
 
 
 def at_most_once(story: Story, talked: Talked) -> Iterator[Violation]:
-    """No second answer, but one that says so, after trouble, where an answer is no edit."""
-    shown: dict[Mark, list[Screen]] = defaultdict(list)
-    for screen in talked.answers:
-        for mark in screen.marks:
-            shown[mark].append(screen)
-    for mark, screens in shown.items():
+    """No second answer, but one that says so, where an answer is no edit."""
+    for mark, screens in _shown(talked).items():
         first, *more = screens
         proof = tuple(line for screen in screens for line in screen.evidence)
-        if not more:
-            continue
         if len(more) > 1 or not all(map(is_repeat, more)):
             yield Violation(
                 Promise.AT_MOST_ONCE, f"{mark} was answered {len(screens)} times", proof
             )
-        elif story.about["platform"] in READABLE:
-            what = f"{mark} was answered again where it can be read what stands there"
-            yield Violation(Promise.AT_MOST_ONCE, what, proof)
-        elif story.about["ambiguous"] == "report":
-            what = f"{mark} was answered again, although the policy is to report"
-            yield Violation(Promise.AT_MOST_ONCE, what, proof)
-        elif mark.talk.tenant in story.about["editing"] and len(first.versions) > 1:
+        elif more and mark.talk.tenant in story.about["editing"] and len(first.versions) > 1:
             what = f"{mark} was answered again where the answer could have been edited"
             yield Violation(Promise.AT_MOST_ONCE, what, proof)
-        elif not went_wrong(story, mark.talk, at(first) - LONGEST_SEND, at(more[0])):
-            what = f"{mark} was answered again although nothing had gone wrong"
-            yield Violation(Promise.AT_MOST_ONCE, what, proof)
+
+
+def repeats(story: Story, talked: Talked, reported: Reported) -> Iterator[Violation]:
+    """Whatever says that it may be there twice says so with reason, alone or not.
+
+    Nobody could read whether the first one is there, it is the policy to send it again, and
+    something had gone wrong since it was due.
+    """
+    for screen in filter(is_repeat, (*talked.answers, *talked.sentences)):
+        name = " ".join(map(str, screen.marks)) or "a sentence"
+        what = f"in {talked.talk} {name} was sent again "
+        if story.about["platform"] in READABLE:
+            what += "where it can be read what stands there"
+        elif story.about["ambiguous"] == "report":
+            what += "although the policy is to report"
+        elif not went_wrong(story, talked.talk, _due(story, talked, reported, screen), at(screen)):
+            what += "although nothing had gone wrong"
+        else:
+            continue
+        yield Violation(Promise.AT_MOST_ONCE, what, screen.evidence)
+
+
+def _due(story: Story, talked: Talked, reported: Reported, screen: Screen) -> int:
+    """When it can have been sent for the first time, at the earliest."""
+    marks = screen.marks or [mark for mark, one in reported.of.items() if one is screen]
+    written = [story.messages[mark].first_at for mark in marks if mark in story.messages]
+    shown = _shown(talked)
+    others = (at(one) for mark in marks for one in shown.get(mark, ()))
+    return min([*written, *(when - LONGEST_SEND for when in (at(screen), *others))])
+
+
+def _shown(talked: Talked) -> dict[Mark, list[Screen]]:
+    """Where each message was answered."""
+    shown: dict[Mark, list[Screen]] = defaultdict(list)
+    for screen in talked.answers:
+        for mark in screen.marks:
+            shown[mark].append(screen)
+    return shown
 
 
 def enough(story: Story, talks: dict[Talk, Talked]) -> Iterator[Violation]:
@@ -180,10 +203,10 @@ def went_wrong(story: Story, talk: Talk, since: int, until: int) -> bool:
     What a platform was told to do wrong counts only where it did, and only for whom it met; what
     the model did wrong leaves nobody wondering about a send.
     """
-    if any(since <= event.at <= until for event in story.troubles()):
+    if any(event.at <= until and since <= event.until for event in story.troubles()):
         return True
-    calls = (one for one in story.strikes if one.peer != MODEL and one.talk in (talk, None))
-    return any(since <= one.at <= until for one in calls)
+    calls = (one for one in (*story.strikes, *story.hung_up) if since <= one.at <= until)
+    return any(one.peer != MODEL and one.talk in (talk, None) for one in calls)
 
 
 def model_failed(story: Story, since: int, until: int) -> bool:
@@ -245,7 +268,7 @@ def no_phantom(story: Story, talked: Talked, reported: Reported) -> Iterator[Vio
                 what = f"{mark} was answered and nobody had sent it"
                 yield Violation(Promise.NO_PHANTOM, what, screen.evidence)
     for screen in reported.spare:
-        if not is_repeat(screen):
+        if not is_repeat(screen):  # whether that one has its reason is asked elsewhere
             what = f"{talked.talk} was told {screen.text[:60]!r}, and all had their outcome"
             yield Violation(Promise.NO_PHANTOM, what, screen.evidence)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.faults.checker import context, counts, delivery, durability, isolation, order
+from tests.faults.checker.fates import fates_of
 from tests.faults.checker.outcomes import Talked, at, is_repeat, told
 from tests.faults.checker.reading import read
 from tests.faults.checker.records import (
@@ -38,9 +39,12 @@ class Figures:
     messages: int
     answered: int
     sentences: int
+    """Messages that have a sentence instead of an answer."""
     repeats: int
     dead: int
-    """Messages whose answers are dead letters, shown to an operator."""
+    """Messages with neither, whose answers are dead letters, shown to an operator."""
+    untaken: int
+    """Messages that no server ever acknowledged, and of which nothing came."""
     orphans: int
     """Marks of thinking that were left because their sender died while it put them there."""
     faults: int
@@ -83,6 +87,7 @@ def _violations(story: Story, talks: dict[Talk, Talked]) -> Iterator[Violation]:
         yield from delivery.no_loss(story, talked, reported)
         yield from delivery.exact(talked)
         yield from delivery.at_most_once(story, talked)
+        yield from delivery.repeats(story, talked, reported)
         yield from order.order(story, talked, asks[talk], reported)
         yield from order.one_turn_at_a_time(story, asks[talk], runs[talk])
         yield from order.asks_without_a_lease(story, asks[talk])
@@ -124,13 +129,15 @@ def figures_of(story: Story, talks: dict[Talk, Talked]) -> Figures:
             since = message.first_at if overlapping else next(iter(struck), None)
             if since is not None:
                 recoveries.append((there - since) / SECOND)
+    fates = fates_of(story, talks)
     return Figures(
         lease=story.about["lease"],
         messages=len(story.messages),
-        answered=len(answers),
-        sentences=sum(len(talked.sentences) for talked in talks.values()),
+        answered=fates.answered,
+        sentences=fates.told,
         repeats=sum(is_repeat(one) for talked in talks.values() for one in talked.answers),
-        dead=len(story.dead),
+        dead=fates.dead,
+        untaken=fates.untaken,
         orphans=sum(len(talked.halves) for talked in talks.values()),
         faults=len(faults),
         # A call that went wrong for a conversation has met what it was for.

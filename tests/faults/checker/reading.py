@@ -180,6 +180,7 @@ def _read_events(story: Story, folder: Path) -> None:
             until=line["mono"],
             mark=mark,
             how=line.get("line", ""),
+            harmless=line.get("harmless", False),
         )
         story.events.append(event)
         if line["kind"] == "finished":

@@ -171,6 +171,8 @@ class Event:
     """The message that was written to cause it, where there is one."""
     how: str = ""
     """In which way a line was broken."""
+    harmless: bool = False
+    """Whether it can have cost nobody anything but whom it was for: a function that only fails."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +231,8 @@ class Story:
     tools: list[ToolRun] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     strikes: list[Strike] = field(default_factory=list)
+    hung_up: list[Strike] = field(default_factory=list)
+    """Deliveries that a platform gave up: what a server puts into one then, it may wonder about."""
     shut: list[tuple[int, int]] = field(default_factory=list)
     """When the way to the model was shut, for whichever node."""
     wires: list[Wire] = field(default_factory=list)
@@ -283,7 +287,7 @@ class Story:
 
     def deaths(self, node: str) -> list[int]:
         """When processes of this node were killed or ended."""
-        kinds = ("killed", "gone")
+        kinds = ("killed", "gone", "ended")
         return [one.at for one in self.events if one.node == node and one.kind in kinds]
 
     @property
@@ -293,10 +297,12 @@ class Story:
         return ends[0] if ends else self.ended_at
 
     def troubles(self) -> list[Event]:
-        """What the harness did to servers, databases and lines: a send may be left ambiguous."""
+        """What became of servers, databases and lines: a send may be left ambiguous."""
         harmless = ("started", "ready", "gone", "note", "over", "finished", "rested", *BESIDE)
+        over_at = self.over_at
         return [
             event
             for event in self.events
-            if event.kind not in harmless and event.node not in PEERS and event.at <= self.over_at
+            if not event.harmless and event.kind not in harmless
+            if event.node not in PEERS and event.at <= over_at
         ]

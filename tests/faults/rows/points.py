@@ -90,10 +90,10 @@ async def _refuse_a_send(world: World, mark: Mark) -> None:
     await world.bots[mark.talk.tenant].tell("faults", name="failure", method="sendMessage")
 
 
-async def comes(condition: Callable[[], Awaitable[bool]]) -> bool:
+async def comes(condition: Callable[[], Awaitable[bool]], within: float = REACH) -> bool:
     """Wait for it; False when it does not come in time."""
     try:
-        async with asyncio.timeout(REACH):
+        async with asyncio.timeout(within):
             while not await condition():  # noqa: ASYNC110  # another process knows
                 await asyncio.sleep(0.02)
     except TimeoutError:

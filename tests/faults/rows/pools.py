@@ -40,7 +40,7 @@ async def narrow_pools(bench: Bench) -> None:
     bench.told.append(f"each node has {most} connections for its work")
     await under(bench, narrow, partial(_hold, bench, most * narrow.nodes))
     if pgbouncer.find() is None:
-        bench.told.append("there is no PgBouncer on this machine: nothing was tried behind one")
+        bench.missed.append("there is no PgBouncer on this machine: nothing was tried behind one")
         return
     trouble = partial(_hold_behind, bench)
     await under(bench, _plan(bench, None), trouble, before=partial(_tell_idle, bench))

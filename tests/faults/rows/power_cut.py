@@ -102,6 +102,7 @@ async def _copy_again_and_again(bench: Bench, world: World, chance: random.Rando
             await _note(world, counts, "torn", _torn(before, copy, chance))
         before = copy
     bench.told.append(f"copies: {dict(counts)}")
+    bench.counts.update({f"{kind} copies": number for kind, number in counts.items()})
     if not counts["torn"]:
         bench.missed.append("no copy was torn: the log began anew each time")
 

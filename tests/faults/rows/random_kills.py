@@ -20,7 +20,7 @@ DOWN = (0.1, 1.5)
 async def random_kills(bench: Bench) -> None:
     """Three nodes on PostgreSQL, one process on SQLite."""
     plan = plan_of(bench, "random kills")
-    await under(bench, plan, kill_now_and_then, may_end=True, noticed=("turn.resumed",))
+    await under(bench, plan, kill_now_and_then, noticed=("turn.resumed",))
 
 
 def plan_of(bench: Bench, row: str) -> Plan:

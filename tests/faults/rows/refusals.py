@@ -39,7 +39,7 @@ async def _blocked(bench: Bench, world: World, talk: Talk) -> None:
     async def buried() -> bool:
         return await dead_letters(world.url) > before
 
-    if not await comes(buried):
+    if not await comes(buried, world.plan.within):
         bench.failed.append(f"no dead letter of {mark}, whose person has blocked the bot")
     world.forsaken.add(mark)
     await bot.tell("clear")

@@ -31,7 +31,7 @@ EVERY = (0.5, 2.0)
 async def slack_kills(bench: Bench) -> None:
     """As at Telegram, and no answer may stand there twice: it can be read what stands there."""
     plan = replace(plan_of(bench, "Slack kills"), platform="slack", within=90.0)
-    await under(bench, plan, _trouble, may_end=True, noticed=("turn.resumed",))
+    await under(bench, plan, _trouble, noticed=("turn.resumed",))
 
 
 async def _trouble(world: World, chance: random.Random) -> None:

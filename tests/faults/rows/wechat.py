@@ -34,13 +34,13 @@ REVOKED = 0.1
 async def wechat_kills(bench: Bench) -> None:
     """As at Telegram; nobody can read or edit what stands there, so repeats are marked."""
     plan = replace(plan_of(bench, "WeChat kills"), platform="wechat", within=90.0)
-    await under(bench, plan, _trouble, may_end=True, noticed=("turn.resumed",))
+    await under(bench, plan, _trouble, noticed=("turn.resumed",))
 
 
 async def wechat_calls(bench: Bench) -> None:
     """Accounts that may send nothing: who has no answer in the three calls writes again."""
     plan = replace(plan_of(bench, "WeChat calls"), platform="wechat-calls", within=90.0)
-    await under(bench, plan, kill_now_and_then, may_end=True, noticed=("turn.resumed",))
+    await under(bench, plan, kill_now_and_then, noticed=("turn.resumed",))
 
 
 async def _trouble(world: World, chance: random.Random) -> None:
