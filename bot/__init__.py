@@ -27,7 +27,7 @@ from bot.domain.message import (
 from bot.domain.model import Effect, ToolSpec
 from bot.domain.patience import Patience
 from bot.domain.records import Entry
-from bot.domain.sentences import REPEAT_ROOM, Said
+from bot.domain.sentences import LOCALES, REPEAT_ROOM, Said, sentence
 from bot.domain.tool import ToolContext
 from bot.engine.commands import Command, command_of
 from bot.engine.tools import Tool, tool
@@ -75,6 +75,7 @@ from bot.units import DatabaseUrl, Secret, Size, Span, Url
 from bot.webhook import Rejected, body_of, give_bare
 
 __all__ = [
+    "LOCALES",
     "REPEAT_ROOM",
     "ASGIApp",
     "Activity",
@@ -158,5 +159,6 @@ __all__ = [
     "command_of",
     "from_loopback",
     "give_bare",
+    "sentence",
     "tool",
 ]

@@ -6,6 +6,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, model_validator
 
+from bot.domain.records import LONGEST_LEASE, MOST_WAITING
 from bot.units import (
     DatabaseUrl,
     Duration,
@@ -16,6 +17,7 @@ from bot.units import (
     Span,
     ToolNames,
     Url,
+    show_duration,
 )
 
 OPENAI_URL = "https://api.openai.com/v1"
@@ -112,8 +114,14 @@ class DatabaseSettings(Section):
 
     @model_validator(mode="after")
     def _goes_together(self) -> Self:
-        if self.pooler == "transaction" and self.url.startswith("sqlite"):
+        is_file = self.url.startswith("sqlite")
+        if self.pooler == "transaction" and is_file:
             raise ValueError("pooler: transaction is for PostgreSQL; leave it out for a file")
+        if self.lease > LONGEST_LEASE and not is_file:
+            longest = show_duration(LONGEST_LEASE)
+            raise ValueError(
+                f"lease: write {longest} or less; so long nobody takes over from a server that died"
+            )
         if self.pooler == "none" and self.direct_url is not None:
             raise ValueError(
                 "direct_url is for `pooler: transaction`; without a pooler, url leads there already"
@@ -141,7 +149,10 @@ class IntakeSettings(Section):
     )
     max_size: Size = Field(default=1_000_000, ge=1000, description="The largest body that is read.")
     lane_limit: int = Field(
-        default=50, ge=1, description="Messages that may wait in one conversation."
+        default=50,
+        ge=1,
+        le=MOST_WAITING,
+        description="Messages that may wait in one conversation.",
     )
     node_limit: int = Field(
         default=4000,

@@ -14,7 +14,7 @@ from pydantic_core import ErrorDetails
 
 from bot.config import Section
 from bot.configfile import Value, join
-from bot.units import show_duration
+from bot.units import HOLDS_PASSWORD, show_duration
 
 S = TypeVar("S", bound=Section)
 
@@ -246,8 +246,16 @@ class _Problem:
 
     def _secret(self) -> bool:
         field = self._field()
+        kinds = () if field is None else (field.annotation, *field.metadata)
+        if any(_holds(kind, timedelta) for kind in kinds):
+            return False
+        # A file has no password; of a server's address that cannot be read, nobody knows where.
+        value = self._detail["input"]
+        is_file = isinstance(value, str) and value.startswith("sqlite:")
+        if not is_file and any(_holds(kind, HOLDS_PASSWORD) for kind in kinds):
+            return True
         named = any(is_secret(str(key)) for key in self._keys)
-        return named or (field is not None and _holds_secret(field.annotation))
+        return named or any(_holds(kind, SecretStr) for kind in kinds)
 
     def _without_value(self, text: str) -> str:
         # An adapter's own check may quote what it was given.
@@ -275,5 +283,5 @@ def _keys(detail: ErrorDetails, mapping: Mapping[str, Value]) -> list[str | int]
     return keys
 
 
-def _holds_secret(annotation: Any) -> bool:
-    return annotation is SecretStr or any(map(_holds_secret, get_args(annotation)))
+def _holds(annotation: Any, kind: object) -> bool:
+    return annotation is kind or any(_holds(inner, kind) for inner in get_args(annotation))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bot.config import Section, Settings
+from bot.config import PluginSettings, Section, Settings
 from bot.configcheck import fields_below, nearest
 from bot.configfile import Tree, join
 
@@ -15,6 +15,8 @@ ENTRIES = ("models", "audiences", "operators", "adapters", "plugins")
 # The first names the file itself, the others belong to tests.
 _NOT_SETTINGS = ("PARLEY_CONFIG", "PARLEY_REQUIRE", "PARLEY_SHARED")
 _FAULTS = "PARLEY_FAULT"
+# What a variable may say of a plugin that could not be imported, whose own keys nobody knows.
+_OF_EVERY_PLUGIN = (["optional"], ["optional_file"])
 # What Kubernetes sets in every pod for a Service `parley` or `parley-db`. No two underscores stand
 # together in it, so it is none of ours; but PARLEY_PORT alone may be meant for PARLEY_SERVER__PORT.
 _SERVICE = f"{PREFIX}(?:[A-Z0-9]+_)*?"
@@ -88,6 +90,8 @@ def _find(name: str, groups: Groups) -> _Target | None:
         keys = ["database", keys[0].replace("database", "url")]
     group, rest = _group(keys, groups)
     settings_class = groups[group]
+    if settings_class is None and group.startswith("plugins.") and rest in _OF_EVERY_PLUGIN:
+        settings_class = PluginSettings
     if settings_class is None:
         return None
     if not group:

@@ -1,11 +1,14 @@
 """File, environment and defaults become settings; or every mistake, a sentence each."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+
+from pydantic import BaseModel
 
 from bot.config import (
     MODELS,
@@ -64,23 +67,41 @@ def load(path: Path | None, environ: Mapping[str, str], checkout: Path) -> Loade
 def effective(loaded: Loaded) -> list[tuple[str, str, str]]:
     """Every setting as (dotted key, shown value, source), secrets masked."""
     values = loaded.settings.model_dump(mode="json")
+    spans = frozenset(_spans(loaded.settings, ""))
     return [
-        (place, shown, loaded.source_of.get(place, "default")) for place, shown in _flat(values, "")
+        (place, shown, loaded.source_of.get(place, "default"))
+        for place, shown in _flat(values, "", spans)
     ]
 
 
-def _flat(value: Any, place: str) -> Iterator[tuple[str, str]]:
+def _spans(value: object, place: str) -> Iterator[str]:
+    """Where the durations are: `first_token` is called like a secret, and is none."""
+    if isinstance(value, timedelta):
+        yield place
+    elif isinstance(value, BaseModel):
+        for key in type(value).model_fields:
+            yield from _spans(getattr(value, key), join(place, key))
+    elif isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _spans(inner, join(place, key))
+    elif isinstance(value, tuple | list):
+        for number, inner in enumerate(value):
+            yield from _spans(inner, join(place, number))
+
+
+def _flat(value: Any, place: str, spans: Collection[str]) -> Iterator[tuple[str, str]]:
     groups = isinstance(value, list) and any(isinstance(item, dict) for item in value)
     if isinstance(value, dict) and (value or not place):
         for key, inner in value.items():
-            yield from _flat(inner, join(place, key))
+            yield from _flat(inner, join(place, key), spans)
     elif groups:
         for number, inner in enumerate(value):
-            yield from _flat(inner, join(place, number))
+            yield from _flat(inner, join(place, number), spans)
     else:
         # pydantic writes a SecretStr as stars already; a name may say it, too.
         starred = isinstance(value, str) and value != "" and not value.strip("*")
-        yield place, show(value, secret=starred or any(map(is_secret, place.split("."))))
+        named = place not in spans and any(map(is_secret, place.split(".")))
+        yield place, show(value, secret=starred or named)
 
 
 @dataclass(slots=True, repr=False)
@@ -94,6 +115,8 @@ class _Loading:
     groups: dict[str, type[Section] | None] = field(default_factory=dict)
     modules: dict[str, ModuleType] = field(default_factory=dict)
     absent: dict[str, str] = field(default_factory=dict)
+    # Plugins that cannot be imported: whether one may be missing is known when all is filled in.
+    failed: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def run(self) -> Settings:
         """Everything in its order; mistakes are collected and raised together."""
@@ -102,6 +125,7 @@ class _Loading:
         self.problems += overlay(self.tree, self.groups, self.environ, self.folder)
         kept = {join(place, "use") for place in self.groups if place}
         unset = substitute(self.tree, self.environ, kept)
+        self._settle_failed(unset)
         wrong = {at: text for at, text in unset.items() if _entry_of(at) not in self.absent}
         checked = {place: self._check(place, wrong) for place in self.groups}
         for place, name, group in _references(self.tree.values):
@@ -190,13 +214,26 @@ class _Loading:
         try:
             return self._class_in_module(place, use, expected)
         except ConfigError as error:
-            if expected is PluginSettings and entry.get("optional") is True:
-                self.absent[place] = "; ".join(error.problems)
+            if expected is PluginSettings:
+                self.failed[place] = error.problems
                 return None
-            advice = f"; {WAY_OUT}" if expected is PluginSettings else ""
             for problem in error.problems:
-                self._problem(join(place, "use"), f"{use!r}: {problem}{advice}")
+                self._problem(join(place, "use"), f"{use!r}: {problem}")
             return None
+
+    def _settle_failed(self, wrong: dict[str, str]) -> None:
+        """Leave out what may be missing; say of everything else why it could not be imported."""
+        for place, problems in self.failed.items():
+            entry = self._at(place)
+            known = {key: entry[key] for key in PluginSettings.model_fields if key in entry}
+            found, doubts = check_entry(PluginSettings, known, place, self.tree.sources)
+            if found is not None and found.optional:
+                self.absent[place] = "; ".join(problems)
+                continue
+            for at, text in doubts.items():
+                wrong.setdefault(at, text)
+            for problem in problems:
+                self._problem(join(place, "use"), f"{entry['use']!r}: {problem}; {WAY_OUT}")
 
     def _class_in_module(self, place: str, use: str, expected: type[Section]) -> type[Section]:
         module = import_used(use, self.folder)

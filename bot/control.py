@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from bot.domain.sentences import Said
 from bot.errors import ConfigError, ParleyError, Permanent, Transient
 from bot.ports import Observer, Order
 
@@ -33,6 +34,19 @@ BEAT = 15.0
 """Seconds between signs of life while an order has nothing to say."""
 HELLO = "hello"
 
+_TOO_LONG = Said("this is too long for one message", "这条消息太长，无法一次发送")
+_NO_ANSWER = Said("the server does not answer", "服务没有回应")
+_HUNG_UP = Said("the server hung up before it had answered", "服务在回答之前断开了连接")
+_UNKNOWN = Said("this server has no command {command}", "这个服务没有 {command} 命令")
+_STRANGE = Said(
+    "this request cannot be read or has a wrong token",
+    "这个请求无法读取，或令牌不正确",
+)
+_UNEXPECTED = Said(
+    "something unexpected happened; the server's log says more",
+    "服务出了意外；详见服务的日志",
+)
+
 
 class Request(msgspec.Struct, frozen=True):
     """What the asking side writes."""
@@ -40,6 +54,8 @@ class Request(msgspec.Struct, frozen=True):
     token: str
     command: str
     args: dict[str, object] = {}
+    locale: str = "en"
+    """The language of whoever asks: a refusal is read by them."""
 
 
 class Note(msgspec.Struct, frozen=True):
@@ -105,23 +121,25 @@ class ControlServer:
         if request is None or not secrets.compare_digest(
             request.token.encode(), self._token.encode()
         ):
-            await _write(writer, {"error": "this request cannot be read or has a wrong token"})
+            language = "en" if request is None else request.locale
+            await _write(writer, {"error": _STRANGE.to(language)})
             return
         order = self._orders.get(request.command)
         if order is None:
-            await _write(writer, {"error": f"this server has no command {request.command[:80]}"})
+            said = _UNKNOWN.to(request.locale).format(command=request.command[:80])
+            await _write(writer, {"error": said})
             return
         gone = asyncio.ensure_future(reader.read(1))
         try:
             async with aclosing(order(request.args)) as events:
-                last = await self._carry(request.command, events, writer, gone)
+                last = await self._carry(request, events, writer, gone)
             await _write(writer, last)
         finally:
             await _give_up(gone)
 
     async def _carry(
         self,
-        command: str,
+        request: Request,
         events: AsyncGenerator[Mapping[str, object], None],
         writer: asyncio.StreamWriter,
         gone: "asyncio.Future[bytes]",
@@ -142,23 +160,24 @@ class ControlServer:
             finally:
                 error = await _give_up(coming)
             if error is not None:
-                return self._closing(command, error)
+                return self._closing(request, error)
             await _write(writer, coming.result())
 
-    def _closing(self, command: str, error: BaseException) -> Mapping[str, object]:
+    def _closing(self, request: Request, error: BaseException) -> Mapping[str, object]:
         if isinstance(error, StopAsyncIteration):
             return {"end": True}
         if isinstance(error, ParleyError):
             return {"error": str(error), "again": isinstance(error, Transient)}
-        self._observer.failed(place=f"control {command}", error=error)
-        return {"error": "something unexpected happened; the server's log says more"}
+        self._observer.failed(place=f"control {request.command}", error=error)
+        return {"error": _UNEXPECTED.to(request.locale)}
 
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """A running server as a command sees it."""
+    """A running server as a command sees it, which speaks to somebody in `locale`."""
 
     note: Note
+    locale: str = "en"
 
     async def call(
         self, command: str, args: Mapping[str, object]
@@ -171,11 +190,13 @@ class Control:
         """
         reader, writer = await self._connect()
         try:
-            request = msgspec.json.encode(Request(self.note.token, command, dict(args)))
+            request = msgspec.json.encode(
+                Request(self.note.token, command, dict(args), self.locale)
+            )
             if len(request) >= LINE_LIMIT:
-                raise Permanent("this is too long for one message")
+                raise Permanent(_TOO_LONG.to(self.locale))
             writer.write(request + b"\n")
-            while (event := await _next_event(reader)) is not None:
+            while (event := await _next_event(reader, self.locale)) is not None:
                 if event.get("event") != "beat":
                     yield event
         finally:
@@ -186,15 +207,18 @@ class Control:
             async with asyncio.timeout(PATIENCE):
                 return await asyncio.open_connection(HOST, self.note.port, limit=ANSWER_LIMIT)
         except (OSError, TimeoutError) as error:
-            raise Transient("the server does not answer") from error
+            raise Transient(_NO_ANSWER.to(self.locale)) from error
 
 
-async def reach(path: Path) -> Control | None:
-    """The server that runs on this database; None when none does, whatever note it left."""
+async def reach(path: Path, locale: str = "en") -> Control | None:
+    """The server that runs on this database; None when none does, whatever note it left.
+
+    It refuses in the language of whoever asks.
+    """
     note = read_note(path)
     if note is None:
         return None
-    control = Control(note)
+    control = Control(note, locale)
     try:
         async with asyncio.timeout(PATIENCE):
             async with aclosing(control.call(HELLO, {})) as events:
@@ -255,13 +279,13 @@ async def _give_up(future: "asyncio.Future[T]") -> BaseException | None:
     return None if future.cancelled() else future.exception()
 
 
-async def _next_event(reader: asyncio.StreamReader) -> dict[str, object] | None:
+async def _next_event(reader: asyncio.StreamReader, locale: str) -> dict[str, object] | None:
     try:
         async with asyncio.timeout(BEAT + PATIENCE):
             line = await reader.readline()
         event = msgspec.json.decode(line, type=dict[str, object])
     except (OSError, ValueError, TimeoutError, msgspec.DecodeError) as error:
-        raise Transient("the server hung up before it had answered") from error
+        raise Transient(_HUNG_UP.to(locale)) from error
     if "error" in event:
         kind = Transient if event.get("again") else Permanent
         raise kind(str(event["error"]))

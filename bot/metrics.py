@@ -131,6 +131,9 @@ class Metrics:
             "waited_seconds", "From a message to the start of its turn.", _WAITING, "adapter"
         )
         self.model_calls = self._counter("model_calls_total", "Model calls.", "rung", "outcome")
+        self.model_failures = self._counter(
+            "model_failures_total", "Model calls that brought nothing.", "rung", "outcome"
+        )
         self.model_seconds = self._histogram(
             "model_call_seconds", "A whole model call.", _MODEL, "rung"
         )

@@ -5,9 +5,9 @@ import contextlib
 import errno
 import socket
 import sys
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -21,17 +21,23 @@ KEEP_ALIVE = 75
 MAX_HEAD = 65_536
 HEAD_TIME = 30.0
 """Seconds that the head of a request, or a connection's first byte, may take."""
+TICK = 0.1
+"""Seconds between two ticks of the library's server."""
 STOP_TIME = 5.0
 
-_T = TypeVar("_T")
+_ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # only shown
+_Found = tuple[int, int, int, str, tuple[Any, ...]]
+"""One of the addresses of a name, as the system tells them."""
 
 
 class Server:
     """One listening socket and the app behind it."""
 
-    def __init__(self, *, host: str, port: int) -> None:
+    def __init__(self, *, host: str, port: int, head_time: float = HEAD_TIME) -> None:
+        """`head_time` bounds the head of a request, and the rest of a body that nobody reads."""
         self._host = host
         self._port = port
+        self._head_time = head_time
         self._hang_up: Callable[[], None] | None = None
         self._socket: socket.socket | None = None
         self._uvicorn: _Uvicorn | None = None
@@ -48,11 +54,19 @@ class Server:
             found = await loop.getaddrinfo(
                 self._host, self._port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
             )
-            self._socket = _bound(*found[0])
+            self._socket = _bound(*_chosen(found, self._host))
         except OSError as error:
             raise ConfigError(_sentence(error, self._host, self._port)) from error
         port: int = self._socket.getsockname()[1]
         return port
+
+    @property
+    def url(self) -> str:
+        """Where it answers somebody on this machine, once it is bound."""
+        assert self._socket is not None
+        host, port = self._socket.getsockname()[:2]
+        host = _ANYWHERE.get(host, host)
+        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
     def release(self) -> None:
         """Give back the port of a server that has not started; after `stop` it is given back."""
@@ -70,7 +84,7 @@ class Server:
         self._hang_up = hang_up
         _share(self._socket, others=True)
         self._socket.listen(BACKLOG)
-        self._uvicorn = _Uvicorn(_config(app))
+        self._uvicorn = _Uvicorn(_config(app), self._head_time)
         serving = self._uvicorn.serve(sockets=[self._socket])
         self._task = asyncio.create_task(serving, name="server")
         begun = asyncio.ensure_future(self._uvicorn.begun.wait())
@@ -99,14 +113,17 @@ class Server:
             task.result()
 
 
-def run(main: Coroutine[Any, Any, _T]) -> _T:
-    """Run the program on the fast event loop where there is one."""
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        return runner.run(main)
+def runner() -> asyncio.Runner:
+    """What runs the program: on the fast event loop where there is one."""
+    return asyncio.Runner(loop_factory=_loop_factory())
 
 
 class _Protocol(HttpToolsProtocol):
-    """HTTP with a bound on the head of a request, which the library leaves open."""
+    """HTTP with a bound on what no app waits for, which the library leaves open.
+
+    That is the head of a request, whatever comes before it, and the rest of a body whose request
+    is answered.
+    """
 
     began: float | None = None
     _head = 0
@@ -116,6 +133,8 @@ class _Protocol(HttpToolsProtocol):
         self.began = self.loop.time()
 
     def data_received(self, data: bytes) -> None:
+        if self.began is None and self.cycle.response_complete:
+            self.began = self.loop.time()
         if self.began is not None:
             self._head += len(data)
             if self._head > MAX_HEAD + len(data):
@@ -125,19 +144,31 @@ class _Protocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        self._unset_keepalive_if_required()
         self.began = self.loop.time()
 
     def on_headers_complete(self) -> None:
         self.began, self._head = None, 0
         super().on_headers_complete()
 
+    def on_message_complete(self) -> None:
+        super().on_message_complete()
+        if self.cycle.response_complete:
+            # All of a body that nobody read is here: the next request has its time again.
+            self.began, self._head = None, 0
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
+
 
 class _Uvicorn(uvicorn.Server):
     """The library's server; signals are the program's business, not its."""
 
-    def __init__(self, config: uvicorn.Config) -> None:
+    def __init__(self, config: uvicorn.Config, head_time: float) -> None:
         super().__init__(config)
         self.begun = asyncio.Event()
+        self._head_time = head_time
+        self._every = max(1, round(head_time / 3 / TICK))
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -148,12 +179,12 @@ class _Uvicorn(uvicorn.Server):
         self.begun.set()
 
     async def on_tick(self, counter: int) -> bool:
-        if counter % 100 == 0:
+        if counter % self._every == 0:
             self._drop_the_silent()
         return await super().on_tick(counter)
 
     def _drop_the_silent(self) -> None:
-        too_old = asyncio.get_running_loop().time() - HEAD_TIME
+        too_old = asyncio.get_running_loop().time() - self._head_time
         for connection in list(self.server_state.connections):
             if (
                 isinstance(connection, _Protocol)
@@ -178,6 +209,12 @@ def _config(app: ASGIApp) -> uvicorn.Config:
         backlog=BACKLOG,
         timeout_keep_alive=KEEP_ALIVE,
     )
+
+
+def _chosen(found: Sequence[_Found], host: str) -> _Found:
+    """The address to listen on; whoever writes localhost means the one that all programs know."""
+    of_four = [one for one in found if one[0] == socket.AF_INET]
+    return of_four[0] if of_four and host == "localhost" else found[0]
 
 
 def _bound(

@@ -136,6 +136,10 @@ class Telemetry:
             output=output,
         )
 
+    def model_failed(self, *, turn: TurnId, rung: str, outcome: str, reason: str) -> None:
+        self._metrics.model_failures.at(rung, outcome).inc()
+        self._log.warning("model.failed", turn=turn, rung=rung, outcome=outcome, reason=reason)
+
     def tool_ended(
         self, *, turn: TurnId, tool: str, outcome: str, seconds: float, audience: str
     ) -> None:

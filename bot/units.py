@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, parse_qsl, quote, urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -21,6 +21,14 @@ _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _SIZES = {"B": 1, "kB": 1000, "KB": 1000, "KiB": 1024, "MB": 1000**2, "MiB": 1024**2, "GB": 1000**3}
 # A century: an age subtracted from today must still be a date.
 _LONGEST = timedelta(days=36525)
+
+HOLDS_PASSWORD = object()
+"""Marks a text that may hold a password, where nobody can tell while it cannot be read."""
+
+_UNREADABLE = (
+    "it cannot be read; write postgresql://user:password@host:port/name, and "
+    "percent-encode / ? # @ [ % in the password: %2F %3F %23 %40 %5B %25"
+)
 
 
 def read_duration(value: object) -> timedelta:
@@ -116,10 +124,42 @@ def _read_path(value: Path, info: ValidationInfo) -> Path:
 def _read_database_url(value: str, info: ValidationInfo) -> str:
     scheme, _, rest = value.partition("://")
     if scheme in {"postgresql", "postgres", "postgresql+asyncpg"} and rest:
-        return f"postgresql://{rest}"
+        return _read_server(rest)
     if scheme == "sqlite" and len(rest) > 1 and rest.startswith("/") and rest != "/:memory:":
         return f"sqlite:///{_base(info) / rest[1:]}"
     raise ValueError("write sqlite:///path/to/file.db or postgresql://user:password@host/name")
+
+
+def _read_server(rest: str) -> str:
+    # Where a text with the address in it is shown, a blank would end the password to be hidden.
+    url = "postgresql://" + re.sub(r"\s", lambda blank: quote(blank[0]), rest)
+    try:
+        readable = "#" not in url and _is_readable(urlsplit(url))
+    except ValueError:  # its text quotes the address
+        readable = False
+    if not readable:
+        raise ValueError(_UNREADABLE)
+    return url
+
+
+def _is_readable(parts: SplitResult) -> bool:
+    """Whether everybody reads it alike: for the driver the first @ is the one before the host.
+
+    Raises:
+        ValueError: no port stands where one should, or no `key=value` behind the question mark.
+    """
+    _, named, hosts = parts.netloc.rpartition("@")
+    places = [urlsplit(f"//{host}") for host in hosts.split(",")] if hosts else []
+    if parts.netloc.count("@") > 1 or "@" in parts.path:
+        return False
+    if not all(place.netloc and place.port != 0 for place in places):
+        return False
+    asked = parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query))
+    if any(key == "port" and not value.replace(",", "").isdecimal() for key, value in asked):
+        return False
+    # A password such as 12?a=b leaves a host with a port, and the @ behind the question mark.
+    split = any("@" in value for key, value in asked if key not in {"user", "password"})
+    return bool(named or parts.path) or not split
 
 
 def _read_server_url(value: str, info: ValidationInfo) -> str:
@@ -148,10 +188,10 @@ Size = Annotated[
 ConfigPath = Annotated[Path, AfterValidator(_read_path)]
 """A path of the operator's; a relative one starts where the configuration file lies."""
 
-DatabaseUrl = Annotated[str, AfterValidator(_read_database_url)]
+DatabaseUrl = Annotated[str, AfterValidator(_read_database_url), HOLDS_PASSWORD]
 """A database; a relative SQLite path starts where the configuration file lies."""
 
-ServerUrl = Annotated[str, AfterValidator(_read_server_url)]
+ServerUrl = Annotated[str, AfterValidator(_read_server_url), HOLDS_PASSWORD]
 """A PostgreSQL database."""
 
 Url = Annotated[str, AfterValidator(_check_url)]

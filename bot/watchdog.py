@@ -75,18 +75,23 @@ class Watchdog:
                 return
 
     def _bark(self) -> None:
+        try:
+            # Whoever reads our errors may be what the loop waits for.
+            saying = threading.Thread(target=self._say, args=(self._line(),), daemon=True)
+            saying.start()
+            saying.join(self._every)
+        finally:
+            # Also where there is no memory left for a thread, or for a line.
+            self._end(STOOD_STILL)
+
+    def _line(self) -> str:
         frames = sys._current_frames()  # noqa: SLF001  # documented, for this very purpose
         frame = frames.get(self._main or 0)
-        line = (
+        return (
             f"parley: the event loop stood still for {self._limit:.3g} s, two thirds of the lease; "
             f"this process ends so that its work is taken over. It stood at: "
             f"{' < '.join(places(frame))}\n"
         )
-        # Whoever reads our errors may be what the loop waits for.
-        saying = threading.Thread(target=self._say, args=(line,), daemon=True)
-        saying.start()
-        saying.join(self._every)
-        self._end(STOOD_STILL)
 
     def _say(self, line: str) -> None:
         self._out.write(line)

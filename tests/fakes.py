@@ -89,6 +89,9 @@ class RecordingObserver:
     def model_called(self, **values: Any) -> None:
         self._keep("model_called", values)
 
+    def model_failed(self, **values: Any) -> None:
+        self._keep("model_failed", values)
+
     def tool_ended(self, **values: Any) -> None:
         self._keep("tool_ended", values)
 

@@ -40,10 +40,11 @@ def test_every_mistake_is_a_sentence_on_stderr_and_the_exit_code_is_2(tmp_path: 
 
 
 def test_init_writes_a_file_once(tmp_path: Path) -> None:
-    run = parley(tmp_path, "init", typed="web\nhttp://127.0.0.1:1/v1\n")
+    run = parley(tmp_path, "init", typed="web\nhttp://127.0.0.1:1/v1\nqwen3\n")
     assert run.returncode == 0
     text = (tmp_path / "config.yaml").read_text(encoding="utf-8")
     assert 'base_url: "http://127.0.0.1:1/v1"' in text
+    assert 'model: "qwen3"' in text
     again = parley(tmp_path, "init", typed="web\n\n")
     assert again.returncode == 2
     assert again.stderr == (

@@ -21,7 +21,7 @@ from bot.store.memory import MemoryStore
 from tests.contracts.test_store_operators import given_up
 from tests.contracts.worlds import World
 from tests.fakes import EPOCH, FakeClock
-from tests.test_cli import Run, fill, folder, run, serving
+from tests.test_cli import ANN, Run, fill, folder, run, serving
 
 __all__ = ["folder", "run"]
 
@@ -105,6 +105,17 @@ def test_a_list_says_where_it_ends_before_its_rows_do(run: Run, folder: Path) ->
     first, more = run("inbox", "list", "--limit", "1")[1].splitlines()
     assert first.split()[1] == "waiting"
     assert more == "… and more: --limit 2 shows twice as many."
+
+
+@pytest.mark.parametrize("command", ["inbox list", "outbox list", f"history {ANN}"])
+def test_a_limit_beyond_what_a_database_counts_is_refused(
+    run: Run, folder: Path, command: str
+) -> None:
+    fill(folder, two_that_wait)
+    code, _, err = run(*command.split(), "--limit", "9" * 20)
+    assert code == 2
+    assert "--limit" in err
+    assert run(*command.split(), "--limit", "1000000000")[0] == 0
 
 
 def test_an_address_is_asked_for_in_the_language_of_the_shell(

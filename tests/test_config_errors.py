@@ -64,6 +64,11 @@ def test_all_mistakes_come_together_adapters_and_plugins_included(tmp_path: Path
         ("log: {level: loud}", "write one of debug, info, warning or error"),
         ("intake: {gather: 5}", "write a duration such as 90s, 30m, 2h or 7d; say the unit"),
         ("session: {idle: 0s}", "write a duration longer than 0s"),
+        ("intake: {lane_limit: 300}", f"lane_limit is 300 ({PLACE} 1): write 200 or less"),
+        (
+            'database: {url: "postgresql://h/d", lease: 11m}',
+            "lease: write 10m or less; so long nobody takes over from a server that died",
+        ),
         ("intake: {max_size: big}", "write a size such as 64kB or 1MB"),
         ("database: mysql://h", "write sqlite:///path/to/file.db or postgresql://"),
         (

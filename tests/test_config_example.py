@@ -133,6 +133,13 @@ def test_where_a_setting_has_a_default_it_is_the_one_that_is_shown(tmp_path: Pat
             assert {name: getattr(entry, name) for name in defaults} == defaults
 
 
+def test_an_operator_of_the_example_is_somebody_who_can_write(tmp_path: Path) -> None:
+    named = {one.adapter for found in every_version(tmp_path) for one in found.settings.operators}
+    # The id of a visitor of the page is made up when they come.
+    assert named
+    assert "web" not in named
+
+
 def test_every_setting_has_a_sentence() -> None:
     settings = [number for number, line in enumerate(LINES) if _is_setting(line)]
     silent = [LINES[number] for number in settings if not _sentence(number)]

@@ -152,6 +152,26 @@ async def test_an_asker_is_told_that_a_request_is_too_long(note: Path) -> None:
                 assert [event async for event in events] == []
 
 
+async def test_whoever_asks_in_chinese_is_refused_in_chinese(note: Path) -> None:
+    async def breaks(args: Args) -> Events:
+        raise ValueError("canary")
+        yield {}  # type: ignore[unreachable]  # makes it a generator
+
+    told: list[str] = []
+    async with running(note, breaks=breaks):
+        control = await reach(note, "zh")
+        assert control is not None
+        orders = [("count", {"to": "9" * LINE_LIMIT}), ("dance", {}), ("breaks", {})]
+        for command, args in orders:
+            with pytest.raises(Permanent) as refused:
+                async with aclosing(control.call(command, args)) as events:
+                    assert [event async for event in events] == []
+            told.append(str(refused.value))
+    assert told[0] == "这条消息太长，无法一次发送"
+    assert told[1] == "这个服务没有 dance 命令"
+    assert told[2] == "服务出了意外；详见服务的日志"
+
+
 async def test_an_unknown_command_is_named(note: Path) -> None:
     async with running(note):
         with pytest.raises(Permanent, match="no command dance"):

@@ -1,16 +1,21 @@
 """With whom a command speaks: `parley chat` on its own ends when its engine does."""
 
 import asyncio
+from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bot.app.construction import make_rules
-from bot.cli.reach import while_it_works
+from bot.app.stores import control_path
+from bot.cli.reach import server_of, while_it_works
 from bot.config import Settings
+from bot.control import ControlServer
 from bot.engine.runner import LeaseLost
 from bot.errors import Permanent
+from tests.config_files import loaded
+from tests.fakes import RecordingObserver
 
 
 class Talk:
@@ -76,3 +81,22 @@ def test_a_chat_does_not_run_under_the_name_of_a_server() -> None:
     assert server.node == "north"
     assert chat.node.startswith("north/chat-")
     assert replace(chat, node=server.node) == server
+
+
+async def test_a_command_is_refused_in_the_language_of_the_shell(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LC_ALL", "zh_CN.UTF-8")
+    found = loaded(tmp_path, "database: sqlite:///parley.db")
+    note = control_path(found)
+    assert note is not None
+    listening = ControlServer(note, {}, RecordingObserver())
+    await listening.open()
+    try:
+        server = await server_of(found)
+        assert server is not None
+        with pytest.raises(Permanent, match="没有 dance 命令"):
+            async with aclosing(server.call("dance", {})) as events:
+                assert [event async for event in events] == []
+    finally:
+        await listening.close()

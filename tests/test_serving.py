@@ -14,15 +14,15 @@ import pytest
 from bot.errors import ConfigError
 from bot.ports import ASGIApp
 from bot.server import Site
-from bot.serving import MAX_HEAD, Server, run
+from bot.serving import MAX_HEAD, Server, runner
 from tests.fakes import RecordingObserver
 
 
 @asynccontextmanager
-async def serving(app: ASGIApp) -> AsyncIterator[tuple[Server, int]]:
+async def serving(app: ASGIApp, host: str = "127.0.0.1") -> AsyncIterator[tuple[Server, int]]:
     """A server on a free port, with this app at `/in/test`."""
     site = _site(app)
-    server = Server(host="127.0.0.1", port=0)
+    server = Server(host=host, port=0)
     port = await server.bind()
     await server.start(site, hang_up=site.hang_up)
     try:
@@ -44,6 +44,17 @@ async def test_port_0_takes_a_free_one_and_answers_there() -> None:
         async with http.post(f"http://127.0.0.1:{port}/in/test", data=b"x") as response:
             assert (response.status, await response.read()) == (200, b"hello")
             assert "server" not in response.headers
+
+
+async def test_it_says_where_it_answers() -> None:
+    places = {"127.0.0.1": "127.0.0.1", "localhost": "127.0.0.1", "0.0.0.0": "127.0.0.1"}
+    if _speaks_version_six():
+        places |= {"::1": "[::1]", "::": "[::1]"}
+    for host, shown in places.items():
+        async with serving(hello, host) as (server, port), aiohttp.ClientSession() as http:
+            assert server.url == f"http://{shown}:{port}"
+            async with http.post(f"{server.url}/in/test", data=b"x") as response:
+                assert await response.read() == b"hello"
 
 
 async def test_nothing_is_answered_between_taking_the_port_and_starting() -> None:
@@ -215,7 +226,8 @@ def test_the_program_runs_on_the_fast_loop() -> None:
     async def which() -> str:
         return type(asyncio.get_running_loop()).__module__
 
-    assert run(which()) in {"uvloop", "asyncio.windows_events"}
+    with runner() as fast:
+        assert fast.run(which()) in {"uvloop", "asyncio.windows_events"}
 
 
 def _site(app: ASGIApp) -> Site:
@@ -232,6 +244,15 @@ async def _ended_by_the_server(port: int) -> None:
         await reader.read()
     writer.close()
     await writer.wait_closed()
+
+
+def _speaks_version_six() -> bool:
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
 
 
 async def _is_refused(port: int) -> bool:

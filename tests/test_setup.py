@@ -1,4 +1,4 @@
-"""`parley init` asks three questions and leaves a file that works."""
+"""`parley init` asks a few questions and leaves a file that works."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -70,12 +70,41 @@ def test_the_web_needs_no_token_and_a_model_may_come_later(written: Callable[...
     assert settings.models == {"main": OfflineSettings()}
 
 
-def test_an_address_as_model_is_an_openai_compatible_server(tmp_path: Path) -> None:
-    path = tmp_path / "config.yaml"
-    path.write_text(minimal_file(Answers(model="http://127.0.0.1:11434/v1")), encoding="utf-8")
-    main = load(path, {}, tmp_path).settings.models["main"]
+def test_of_a_server_of_ones_own_the_models_name_is_asked_too(
+    written: Callable[..., Path],
+) -> None:
+    operator = Operator("web", "http://127.0.0.1:11434/v1", "", "qwen3:8b")
+    path = written(operator)
+    assert [secret for _, secret in operator.asked] == [False, True, False, False]
+    assert operator.heard[0].startswith("Each model has a name at its server")
+    main = load(path, {}, path.parent).settings.models["main"]
     assert isinstance(main, OpenAISettings)
-    assert (main.base_url, main.api_key) == ("http://127.0.0.1:11434/v1", None)
+    assert (main.base_url, main.model) == ("http://127.0.0.1:11434/v1", "qwen3:8b")
+    assert main.api_key is None
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "localhost:11434/v1",
+        "127.0.0.1:11434",
+        "api.example.com",
+        "http://",
+        "https:/api.example.com/v1",
+        "sk-1 and more",
+        "$KEY.",
+    ],
+)
+def test_what_is_neither_a_key_nor_an_address_is_asked_again(
+    written: Callable[..., Path], answer: str
+) -> None:
+    operator = Operator("web", answer, "sk-proj_1")
+    path = written(operator)
+    assert operator.heard[0].startswith("That is no key, and an address begins with http")
+    main = load(path, {}, path.parent).settings.models["main"]
+    assert isinstance(main, OpenAISettings)
+    assert main.api_key == SecretStr("sk-proj_1")
+    assert answer not in path.read_text(encoding="utf-8")
 
 
 def test_an_answer_may_name_a_variable(tmp_path: Path) -> None:
@@ -115,7 +144,10 @@ def test_a_folder_that_is_not_there_is_a_sentence(tmp_path: Path) -> None:
 def test_in_chinese_it_asks_in_chinese_and_writes_the_locale(
     written: Callable[..., Path],
 ) -> None:
-    operator = Operator("", "")
+    operator = Operator("", "localhost:1", "http://127.0.0.1:1/v1", "", "qwen3")
     path = written(operator, "zh")
     assert operator.asked[0][0] == "用户在哪里发消息？（web, telegram）"
+    assert operator.asked[3][0] == "那里的模型叫什么名字？（例如 qwen3）"
+    assert operator.heard[0].startswith("这不是密钥")
+    assert operator.heard[1].startswith("每个模型在服务中都有名字")
     assert load(path, {}, path.parent).settings.locale == "zh"

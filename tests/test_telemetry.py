@@ -179,6 +179,16 @@ def test_what_an_operator_has_to_look_into_is_a_line_above_the_others() -> None:
     assert desk.value("tool_calls_total", tool="pay", outcome="unknown") == 1
 
 
+def test_a_model_that_gave_no_answer_is_counted_and_a_line_says_why() -> None:
+    desk = Desk(level="warning")
+    why = {"rung": "main", "outcome": "permanent", "reason": "HTTP 404 model_not_found"}
+    desk.observer.model_failed(turn=TURN, **why)
+    (line,) = desk.lines()
+    assert (line["event"], line["level"], line["turn"]) == ("model.failed", "warning", 7)
+    assert {key: line[key] for key in why} == why
+    assert desk.value("model_failures_total", rung="main", outcome="permanent") == 1
+
+
 def test_a_provider_that_counts_backwards_does_no_harm() -> None:
     desk = Desk()
     desk.observer.model_called(

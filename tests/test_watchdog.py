@@ -69,6 +69,13 @@ async def test_code_that_lets_no_other_thread_run_is_ended_by_the_kernel() -> No
 
 
 @pytest.mark.slow
+async def test_a_loop_that_stands_still_ends_where_no_other_thread_can_be_begun() -> None:
+    # More of a stack than any machine could give it.
+    code, _, _ = await ended("import threading; threading.stack_size(1 << 56); time.sleep(60)")
+    assert code == STOOD_STILL
+
+
+@pytest.mark.slow
 async def test_what_runs_with_pauses_is_left_alone_and_nobody_is_watched_after_the_end() -> None:
     code, out, err = await ended("[(time.sleep(0.3), await asyncio.sleep(0.05)) for _ in range(5)]")
     assert (code, out, err) == (0, "well ended\n", "")

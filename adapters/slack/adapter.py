@@ -81,7 +81,8 @@ class SlackAdapter:
         return pieces(outbound)
 
     async def send(self, piece: Outbound) -> Sent:
-        address, rendered = piece.address, render(piece.text, piece.choices)
+        address = piece.address
+        rendered = render(piece.text, piece.choices, asked=piece.reply_to)
         try:
             if is_private(address):
                 return await self._whisper(address, rendered, piece.key)

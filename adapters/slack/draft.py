@@ -47,7 +47,7 @@ class EditedDraft:
         self._shown, self._said = shown, said
 
     async def finish(self, piece: Outbound) -> Sent:
-        rendered = render(piece.text, piece.choices)
+        rendered = render(piece.text, piece.choices, asked=piece.reply_to)
         try:
             await self._flight.last(lambda: self._put(rendered))
         except Declined as error:

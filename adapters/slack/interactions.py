@@ -1,5 +1,6 @@
 """Slash commands and pressed buttons → Inbound. Pure."""
 
+import hashlib
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 from adapters.slack.events import Action, Command, Press
 from adapters.slack.manifest import WORDS
 from adapters.slack.reading import PLATFORM, Confirm, Here, Read, convert, private, time_of
-from adapters.slack.render import value_of
+from adapters.slack.render import asked_in, value_of
 from adapters.slack.words import readable
 from bot import Address, Inbound, Kind, Message, Role, Sender, Text
 
@@ -48,7 +49,7 @@ def read_press(body: Mapping[str, Any], here: Here) -> Read:
     address, ts = _place(press, here)
     whispered = _is_whispered(press)
     inbound = Inbound(
-        event_key=f"action:{found.action_ts}",
+        event_key=_key_of(found, press, ts),
         address=address,
         sender=sender,
         message=Message(Role.USER, (said,), time_of(found.action_ts), sender=sender),
@@ -58,6 +59,14 @@ def read_press(body: Mapping[str, Any], here: Here) -> Read:
     )
     confirm = None if whispered else _confirm(press, ts)
     return Read(inbound, confirm=confirm, reply_url=press.response_url if whispered else None)
+
+
+def _key_of(action: Action, press: Press, ts: str | None) -> str:
+    """One for all presses of a button by one person, whichever node hears of them."""
+    assert press.channel is not None
+    # Keys outlive the words and the people that they came with: this one tells of neither.
+    what = f"{press.channel.id}:{ts or action.action_ts}:{press.user.id}:{_value(action)}"
+    return f"press:{hashlib.sha256(what.encode()).hexdigest()[:32]}"
 
 
 def _value(action: Action) -> str | None:
@@ -77,8 +86,10 @@ def _place(press: Press, here: Here) -> tuple[Address, str | None]:
         return private(here.team, channel, press.user.id), ts
     thread = message.thread_ts if message else None
     thread = thread or (container.thread_ts if container else None)
-    if thread is None and not channel.startswith("D"):
-        thread = ts
+    if not channel.startswith("D"):
+        thread = thread or ts
+    elif thread == ts:
+        thread = None  # once it has got replies, a message names itself as their thread
     return Address(PLATFORM, here.team, channel, thread), ts
 
 
@@ -86,4 +97,5 @@ def _confirm(press: Press, ts: str | None) -> Confirm | None:
     if ts is None or press.message is None or press.channel is None:
         return None
     blocks = [block for block in press.message.blocks or () if block.get("type") != "actions"]
-    return Confirm(press.channel.id, ts, press.message.text or "", tuple(blocks))
+    asked = asked_in(press.message.blocks or ())
+    return Confirm(press.channel.id, ts, press.message.text or "", tuple(blocks), asked)

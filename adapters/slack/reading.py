@@ -24,12 +24,16 @@ class Here:
 
 @dataclass(frozen=True, slots=True)
 class Confirm:
-    """A pressed button: the message that carries it, to be shown without its buttons."""
+    """A pressed button: the message that carries it, to be shown without its buttons.
+
+    `asked` is the message that it answers, where it names one.
+    """
 
     channel: str
     ts: str
     text: str
     blocks: tuple[Mapping[str, Any], ...]
+    asked: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,6 @@ class Reception:
         self._external = external
         self._clock = clock
         self._observer = observer
-        self._presses: Recent[tuple[str, str | None, str, str], None] = Recent()
         self._errands: set[asyncio.Task[None]] = set()
 
     def introduce(self, identity: Identity) -> None:
@@ -98,8 +97,6 @@ class Reception:
             inbound, why = await self._followed(inbound)
         elif inbound is not None and is_private(inbound.address):
             inbound = await self._placed(inbound, read)
-        if inbound is not None and inbound.kind is Kind.BUTTON and _press(inbound) in self._presses:
-            inbound, why = None, "pressed twice"
         if inbound is None:
             self._observer.discarded(adapter=self._name, why=why)
         return inbound
@@ -135,8 +132,6 @@ class Reception:
             self.reply_urls.put(inbound.address, read.reply_url)
 
     def _remember(self, inbound: Inbound) -> None:
-        if inbound.kind is Kind.BUTTON:
-            self._presses.put(_press(inbound), None)
         if is_private(inbound.address):
             return
         self._watch.came_in(inbound.address.chat)
@@ -146,17 +141,28 @@ class Reception:
     # -- what is done beside -----------------------------------------------------------------
 
     def _run_errands(self, read: Read) -> None:
-        if read.confirm is not None:
-            self._run(self._confirm(read.confirm))
+        if read.confirm is not None and read.inbound is not None:
+            self._run(self._confirm(read.confirm, read.inbound))
         if read.function is not None:
             self._run(self._refuse(*read.function))
 
-    async def _confirm(self, press: Confirm) -> None:
-        """Take the buttons away; if that fails, nothing is lost."""
+    async def _confirm(self, press: Confirm, inbound: Inbound) -> None:
+        """Take the buttons away; if that fails, nothing is lost.
+
+        Where others read along, only from under what answers the one who pressed: anybody else
+        would take the choice from them.
+        """
         try:
+            if not (inbound.direct or await self._is_for(press, inbound)):
+                return
             await self._client.take_buttons(press.channel, press.ts, press.text, press.blocks)
         except (Transient, Permanent, Ambiguous):
             return
+
+    async def _is_for(self, press: Confirm, inbound: Inbound) -> bool:
+        if press.asked is None:
+            return False
+        return await self._threads.said(inbound.sender, inbound.address, press.asked)
 
     async def _refuse(self, execution: str, token: str) -> None:
         """Tell a workflow that its step will not come; it would wait for days."""
@@ -172,11 +178,6 @@ class Reception:
         task = asyncio.create_task(errand)
         self._errands.add(task)
         task.add_done_callback(self._errands.discard)
-
-
-def _press(inbound: Inbound) -> tuple[str, str | None, str, str]:
-    """A second press of the same button by the same person is the first one again."""
-    return inbound.address.chat, inbound.reply_to, inbound.sender.id, inbound.text
 
 
 def _bot_of(body: Mapping[str, Any]) -> str:

@@ -21,6 +21,8 @@ LABEL_LIMIT = 75
 VALUE_LIMIT = 2000
 CHOICES_LIMIT = 25
 ACTION = "choice:"
+ASKED = "asked:"
+"""Of a row of buttons: behind it stands the message that is answered by what is above them."""
 
 _FENCE = re.compile(r"^ {0,3}(```+|~~~+)[^\n]*$", re.MULTILINE)
 _LINK = re.compile(r"!?\[([^\]\n]*)\]\(<?([^)\s>]+)>?(?:\s+\"[^\"]*\")?\)")
@@ -38,13 +40,15 @@ class Rendered:
     plain: str
 
 
-def render(markdown: str, choices: Sequence[Choice] = ()) -> Rendered:
-    """One message of at most `TEXT_LIMIT` bytes."""
+def render(markdown: str, choices: Sequence[Choice] = (), *, asked: str | None = None) -> Rendered:
+    """One message of at most `TEXT_LIMIT` bytes; its buttons remember what it answers."""
     blocks: list[Mapping[str, Any]] = []
     if markdown.strip():
         blocks.append({"type": "markdown", "text": harmless(markdown)})
     if choices:
-        blocks.append({"type": "actions", "elements": _buttons(choices[:CHOICES_LIMIT])})
+        name = {} if asked is None else {"block_id": f"{ASKED}{asked}"}
+        elements = _buttons(choices[:CHOICES_LIMIT])
+        blocks.append({"type": "actions", **name, "elements": elements})
     words = _words(markdown) or " / ".join(_label(choice) for choice in choices)
     return Rendered(tuple(blocks), _cut(escaped(words), NOTICE_LIMIT), escaped(words))
 
@@ -95,6 +99,13 @@ def value_of(action_id: str, value: str | None, label: str | None) -> str | None
     if not action_id.startswith(ACTION):
         return None
     return value or label
+
+
+def asked_in(blocks: Sequence[Mapping[str, Any]]) -> str | None:
+    """The message that is answered by the one that these blocks are of."""
+    names = [str(block.get("block_id")) for block in blocks if block.get("type") == "actions"]
+    found = [name.removeprefix(ASKED) for name in names if name.startswith(ASKED)]
+    return found[0] if found else None
 
 
 def _buttons(choices: Sequence[Choice]) -> list[dict[str, Any]]:

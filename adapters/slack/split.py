@@ -16,11 +16,12 @@ _FENCE = re.compile(r"^ {0,3}(?P<marks>`{3,}|~{3,})(?P<rest>[^\n]*)$", re.MULTIL
 
 
 def pieces(outbound: Outbound) -> Sequence[Outbound]:
-    """One platform call each; buttons stand under the last."""
+    """One platform call each; buttons stand under the last, which knows whom they are for."""
     text = as_typed(outbound.text) + _sources(outbound.citations) + _attached(outbound.attachments)
     texts = split(text)
     if not texts and outbound.choices:
         texts = [""]
+    last = len(texts) - 1
     return [
         replace(
             outbound,
@@ -28,11 +29,15 @@ def pieces(outbound: Outbound) -> Sequence[Outbound]:
             text=text,
             attachments=(),
             citations=(),
-            choices=outbound.choices if number == len(texts) - 1 else (),
-            reply_to=outbound.reply_to if number == 0 else None,
+            choices=outbound.choices if number == last else (),
+            reply_to=outbound.reply_to if number == 0 or _asks(outbound, number, last) else None,
         )
         for number, text in enumerate(texts)
     ]
+
+
+def _asks(outbound: Outbound, number: int, last: int) -> bool:
+    return number == last and bool(outbound.choices)
 
 
 def split(text: str, limit: int = TEXT_LIMIT) -> list[str]:

@@ -5,6 +5,9 @@ from typing import Protocol
 
 from bot import Address, Entry, Recent, Sender
 
+LATELY = 100
+"""Rows among which a question with buttons is looked for: it is answered within minutes."""
+
 
 class Pages(Protocol):
     """What is needed of the store: `ports.Transcript`."""
@@ -48,14 +51,22 @@ class Threads:
         self._last.put((address.account, address.chat, person), address)
 
     async def last_of(self, person: Sender, private: Address) -> Address | None:
-        """The thread of that channel in which a person spoke to us last.
+        """The thread of that channel in which a person waits for us, or spoke to us last.
 
-        Slack spreads events over all sockets: where another node heard of it, the store knows as
-        long as it is not answered. Raises: Transient.
+        Slack spreads events over all sockets: what is not answered yet, and may have been heard
+        by another node, the store knows. Raises: Transient.
         """
         seen = self._last.get((private.account, private.chat, person.id))
-        if seen is not None:
-            return seen
         awaited = await self._transcript.awaited(self._tenant, private, person)
         here = (one for one in awaited if one.chat == private.chat and one != private)
-        return next(here, None)
+        return next(here, seen)
+
+    async def said(self, person: Sender, address: Address, ts: str) -> bool:
+        """Whether that message there is this person's. Raises: Transient."""
+        page = await self._transcript.page(self._tenant, address, before=None, limit=LATELY)
+        return any(
+            entry.message.platform_id == ts
+            and entry.message.sender is not None
+            and entry.message.sender.id == person.id
+            for entry in page
+        )

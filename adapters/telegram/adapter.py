@@ -55,7 +55,14 @@ class TelegramAdapter:
         pace = Pace(context.clock, rates)
         self._client = Client(settings, context.http, pace, context.must_be_sure)
         me = Me(int(settings.account))
-        self._reception = Reception(context.name, me, self._client, context.observer)
+        self._reception = Reception(
+            context.name,
+            me,
+            client=self._client,
+            tenant=context.tenant,
+            transcript=context.transcript,
+            observer=context.observer,
+        )
         self._renewals = Renewals(context.clock)
         self._tasks: list[asyncio.Task[None]] = []
         self._known = asyncio.Event()

@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import pyromark
 
+from adapters.telegram.flanks import SIGN, with_signs
 from adapters.telegram.latex import OPTIONS, readable, with_dollars
 from adapters.telegram.marks import Rendered
 from adapters.telegram.table import aligned
@@ -21,8 +22,9 @@ _LINKABLE = re.compile(r"(https?|tg|mailto|tel):\S+", re.IGNORECASE)
 
 def to_entities(markdown: str) -> Rendered:
     """Nothing that can be read is dropped: HTML stays as it was written."""
-    source = with_dollars(markdown)
-    walker = _Walker(source)
+    written = with_dollars(markdown)
+    source = with_signs(written)
+    walker = _Walker(source, signed=source != written)
     for event, place in pyromark.events_with_range(source, options=OPTIONS):
         walker.take(event, place["start"], place["end"])
     return walker.rendered()
@@ -31,37 +33,13 @@ def to_entities(markdown: str) -> Rendered:
 class _Walker:
     """Hears of every element where it begins and ends, and says what is to be written of it."""
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, *, signed: bool) -> None:
         self._source = source.encode()
+        self._signed = signed
         self._page = Writing()
         self._fresh = False
         self._lists: list[int | None] = []
         self._table: list[list[str]] = []
-        self._starts: dict[str, Callable[[Any], None]] = {
-            "Heading": self._begin_heading,
-            "BlockQuote": self._begin_quote,
-            "CodeBlock": self._begin_code,
-            "List": self._begin_list,
-            "Table": self._begin_table,
-            "Link": self._link,
-            "Image": self._image,
-        }
-        self._ends: dict[str, Callable[[], object]] = {
-            "Paragraph": self._end_of_block,
-            "HtmlBlock": self._end_of_block,
-            "Heading": self._end_marked_block,
-            "BlockQuote": self._end_marked_block,
-            "CodeBlock": self._end_code,
-            "List": self._end_list,
-            "Item": self._end_item,
-            "Table": self._end_table,
-            "TableCell": self._end_cell,
-            "Emphasis": self._page.pop,
-            "Strong": self._page.pop,
-            "Strikethrough": self._end_strike,
-            "Link": self._end_link,
-            "Image": self._end_image,
-        }
 
     def rendered(self) -> Rendered:
         return self._page.rendered()
@@ -77,17 +55,24 @@ class _Walker:
             case "End":
                 self._end(value)
             case "Text":
-                self._page.write(value)
+                self._page.write(self._bare(value))
             case "Code":
-                self._page.marked("code", value)
+                self._page.marked("code", self._bare(value))
             case "InlineMath" | "DisplayMath":
-                self._math(value, start, end)
+                self._math(self._bare(value), start, end)
             case "Html" | "InlineHtml":
-                self._html(value)
+                self._html(self._bare(value))
             case "TaskListMarker":
                 self._page.marker = self._page.marker[: -len("• ")] + ("☑ " if value else "☐ ")
             case _:
-                self._page.write(self._source[start:end].decode())
+                self._page.write(self._written(start, end))
+
+    def _written(self, start: int, end: int) -> str:
+        return self._bare(self._source[start:end].decode())
+
+    def _bare(self, text: str) -> str:
+        """Without our own signs."""
+        return text.replace(SIGN, "") if self._signed else text
 
     # -- text --------------------------------------------------------------------------------
 
@@ -118,7 +103,7 @@ class _Walker:
         # A closing dollar before a digit belongs to the next price.
         price = self._source[end : end + 1].isdigit() and not self._source[start:].startswith(b"$$")
         shown = "" if price else readable(math)
-        self._page.write(shown or self._source[start:end].decode())
+        self._page.write(shown or self._written(start, end))
 
     # -- markup ------------------------------------------------------------------------------
 
@@ -136,11 +121,12 @@ class _Walker:
             case "Item":
                 self._item()
             case _:
-                self._starts.get(name, self._begin_other)(value)
+                self._STARTS.get(name, _Walker._begin_other)(self, value)
 
     def _end(self, tag: Any) -> None:
         name = tag if isinstance(tag, str) else next(iter(tag))
-        self._ends.get(name, _nothing)()
+        if (end := self._ENDS.get(name)) is not None:
+            end(self)
 
     def _end_marked_block(self) -> None:
         self._page.pop()
@@ -159,7 +145,7 @@ class _Walker:
             self._page.write("~")
 
     def _link(self, link: dict[str, Any]) -> None:
-        url = link["dest_url"]
+        url = self._bare(link["dest_url"])
         plain = link["link_type"] in ("Autolink", "Email")
         # A bare address is its own label: every client makes it a link by itself.
         shown = not plain and bool(_LINKABLE.fullmatch(url))
@@ -173,7 +159,7 @@ class _Walker:
 
     def _image(self, image: dict[str, Any]) -> None:
         self._page.write("🖼 ")
-        url = image["dest_url"]
+        url = self._bare(image["dest_url"])
         self._page.push("text_link", url=url, shown=bool(_LINKABLE.fullmatch(url)))
 
     def _end_image(self) -> None:
@@ -256,6 +242,35 @@ class _Walker:
         self._page.marked("pre", aligned(self._table))
         self._end_of_block()
 
+    def _end_emphasis(self) -> None:
+        self._page.pop()
 
-def _nothing() -> None:
-    return
+    # ----------------------------------------------------------------------------------------
+
+    # Of the class: methods bound to an instance would be a ring that waits for the collector,
+    # and an answer is rendered with each step of its growth.
+    _STARTS: ClassVar[dict[str, Callable[["_Walker", Any], None]]] = {
+        "Heading": _begin_heading,
+        "BlockQuote": _begin_quote,
+        "CodeBlock": _begin_code,
+        "List": _begin_list,
+        "Table": _begin_table,
+        "Link": _link,
+        "Image": _image,
+    }
+    _ENDS: ClassVar[dict[str, Callable[["_Walker"], None]]] = {
+        "Paragraph": _end_of_block,
+        "HtmlBlock": _end_of_block,
+        "Heading": _end_marked_block,
+        "BlockQuote": _end_marked_block,
+        "CodeBlock": _end_code,
+        "List": _end_list,
+        "Item": _end_item,
+        "Table": _end_table,
+        "TableCell": _end_cell,
+        "Emphasis": _end_emphasis,
+        "Strong": _end_emphasis,
+        "Strikethrough": _end_strike,
+        "Link": _end_link,
+        "Image": _end_image,
+    }

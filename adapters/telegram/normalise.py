@@ -22,9 +22,10 @@ class Read:
     """What an update means for us.
 
     Without an `inbound`, `why` says what it was. `press` is the id of a button press that waits
-    to be confirmed, `pressed` the message that carries the button, where it can still be
-    changed. `left` is a chat that we cannot write to any more. `undecided`: it names somebody
-    and we do not know our own user name yet. `username` is ours, where the update tells it.
+    to be confirmed, `pressed` the message that carries the button, where that can still be
+    changed and was meant for this person. `left` is a chat that we cannot write to any more.
+    `undecided`: it names somebody and we do not know our own user name yet. `username` is ours,
+    where the update tells it.
     """
 
     update_id: int | None
@@ -189,9 +190,19 @@ def _pressed(number: int, press: Callback, me: Me) -> Read:
         number,
         inbound,
         press=press.id,
-        pressed=str(message.message_id) if message.date else None,
+        pressed=str(message.message_id) if message.date and _is_for(press.from_, message) else None,
         username=_introduced(me, message.from_).username,
     )
+
+
+def _is_for(person: User, message: Message) -> bool:
+    """Whether a message of ours was meant for this very person: in groups it answers theirs."""
+    if message.chat.type == "private":
+        return True
+    answered = message.reply_to_message
+    if answered is None or answered.from_ is None or answered.forum_topic_created is not None:
+        return False
+    return answered.from_.id == person.id
 
 
 def _key_of(press: Callback, message: Message) -> str:

@@ -68,12 +68,27 @@ class Polling:
                     self._webhook_is_gone, self._deaf_since = False, None
                     await self._listeners.until_free(self._name)
                     continue
-                await introduced()
-                await self._clock.sleep(await self._round(offset, receive))
-                if self._is_deaf:
+                is_known = await self._in_time(introduced())
+                if is_known:
+                    await self._clock.sleep(await self._round(offset, receive))
+                if not is_known or self._is_deaf:
                     await self._leave_it_to_others()
         finally:
             await self._let_go()
+
+    async def _in_time(self, introduction: Awaitable[None]) -> bool:
+        """Whether we learned our own name before others are to try: it asks the same platform."""
+        learning = asyncio.ensure_future(introduction)
+        patience = asyncio.ensure_future(self._clock.sleep(DEAF))
+        try:
+            await asyncio.wait({learning, patience}, return_when=asyncio.FIRST_COMPLETED)
+            if learning.done():
+                learning.result()
+            return learning.done()
+        finally:
+            for task in (learning, patience):
+                task.cancel()
+            await asyncio.wait({learning, patience})
 
     async def _round(self, offset: int, receive: Receive) -> float:
         """One poll and what it brought; the seconds to wait before the next one."""

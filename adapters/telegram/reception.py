@@ -1,26 +1,60 @@
 """What happens to an update, however it came: read, counted, confirmed, handed to the engine."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
+from typing import Protocol
 
 from adapters.telegram.client import Client
 from adapters.telegram.mentions import Me
 from adapters.telegram.normalise import Read, normalise
-from bot import Ambiguous, Inbound, Kind, Observer, Permanent, Receive, Recent, Transient
+from bot import (
+    Address,
+    Ambiguous,
+    Entry,
+    Inbound,
+    Kind,
+    Observer,
+    Permanent,
+    Receive,
+    Recent,
+    Transient,
+)
 
 _ERRANDS = 100
 """Presses that may be confirmed at a time; the service forgets them soon anyway."""
 
+LATELY = 100
+"""Rows among which what was edited is looked for: people correct what they have just said."""
+
 _Place = tuple[str, str | None]
+
+
+class Pages(Protocol):
+    """What is needed of the store: `ports.Transcript`."""
+
+    async def page(
+        self, tenant: str, address: Address, *, before: int | None, limit: int
+    ) -> Sequence[Entry]: ...
 
 
 class Reception:
     """Turns raw updates into accepted messages. `me` grows a user name once it is known."""
 
-    def __init__(self, name: str, me: Me, client: Client, observer: Observer) -> None:
+    def __init__(
+        self,
+        name: str,
+        me: Me,
+        *,
+        client: Client,
+        tenant: str,
+        transcript: Pages,
+        observer: Observer,
+    ) -> None:
         self.me = me
         self._name = name
         self._client = client
+        self._tenant = tenant
+        self._transcript = transcript
         self._observer = observer
         self._unreachable: Recent[str, None] = Recent()
         self._accepted: Recent[_Place, None] = Recent()
@@ -46,7 +80,7 @@ class Reception:
         inbound = read.inbound
         if inbound is None:
             self._observer.discarded(adapter=self._name, why=read.why)
-        elif not self._is_wanted(inbound):
+        elif not await self._is_wanted(inbound):
             self._observer.discarded(adapter=self._name, why=f"{inbound.kind} without effect")
         else:
             await receive(inbound)
@@ -65,13 +99,19 @@ class Reception:
             errand.cancel()
         await asyncio.gather(*errands, return_exceptions=True)
 
-    def _is_wanted(self, inbound: Inbound) -> bool:
-        # An edit that does not name us any more changes only what we were told before.
-        return (
-            inbound.kind is not Kind.EDITED
-            or inbound.addressed
-            or _place(inbound) in self._accepted
-        )
+    async def _is_wanted(self, inbound: Inbound) -> bool:
+        """An edit that does not name us any more changes only what we were told before.
+
+        Another process may have been told, or this one before it was started again. What a group
+        says among itself is none of ours: it is not even stored.
+        """
+        if inbound.kind is not Kind.EDITED or inbound.addressed:
+            return True
+        if _place(inbound) in self._accepted:
+            return True
+        named, address = inbound.message.platform_id, inbound.address
+        page = await self._transcript.page(self._tenant, address, before=None, limit=LATELY)
+        return any(entry.message.platform_id == named for entry in page)
 
     def _remember(self, inbound: Inbound) -> None:
         self._unreachable.drop(inbound.address.chat)
@@ -79,7 +119,10 @@ class Reception:
             self._accepted.put(_place(inbound), None)
 
     async def _confirm(self, read: Read) -> None:
-        """Stop the spinner and take the buttons away; if that fails, nothing is lost."""
+        """Stop the spinner and take the buttons away, if they are theirs.
+
+        If that fails, nothing is lost.
+        """
         assert read.press is not None
         try:
             await self._client.confirm_press(read.press)

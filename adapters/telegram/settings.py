@@ -35,7 +35,10 @@ class Settings(AdapterSettings):
         default=timedelta(seconds=20), description="How long one call to Telegram may take."
     )
     poll: Span = Field(
-        default=timedelta(seconds=30), description="How long one long poll waits for updates."
+        default=timedelta(seconds=30),
+        # Telegram counts in whole seconds, and answers at once where it is asked to wait for none.
+        ge=timedelta(seconds=1),
+        description="How long one long poll waits for updates.",
     )
     max_connections: int = Field(
         default=40, ge=1, le=100, description="Webhook deliveries that Telegram makes at a time."

@@ -23,7 +23,10 @@ _WORD = re.compile(r"\s+|(?<=[,，、:：])")
 
 
 def pieces(outbound: Outbound) -> Sequence[Outbound]:
-    """One platform call each: texts first, then what is attached; buttons stand under the last."""
+    """One platform call each: texts first, then what is attached; buttons stand under the last.
+
+    That one is a reply too: it tells whom the buttons are for.
+    """
     text = clean(outbound.text + _sources(outbound.citations))
     media = [part for part in outbound.attachments if isinstance(part, Image | Audio | File)]
     texts = _texts(text)
@@ -31,6 +34,7 @@ def pieces(outbound: Outbound) -> Sequence[Outbound]:
         contents = [(texts[0], media)]
     else:
         contents = [(text, []) for text in texts] + [("", [part]) for part in media]
+    last = len(contents) - 1
     return [
         replace(
             outbound,
@@ -38,11 +42,15 @@ def pieces(outbound: Outbound) -> Sequence[Outbound]:
             text=text,
             attachments=tuple(attached),
             citations=(),
-            choices=outbound.choices if number == len(contents) - 1 else (),
-            reply_to=outbound.reply_to if number == 0 else None,
+            choices=outbound.choices if number == last else (),
+            reply_to=outbound.reply_to if number == 0 or _asks(outbound, number, last) else None,
         )
         for number, (text, attached) in enumerate(contents)
     ]
+
+
+def _asks(outbound: Outbound, number: int, last: int) -> bool:
+    return number == last and bool(outbound.choices)
 
 
 def _texts(text: str) -> list[str]:

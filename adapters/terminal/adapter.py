@@ -8,6 +8,7 @@ from adapters.terminal.chats import Chats, Growth
 from adapters.terminal.events import Accepted, Attach, Attached, Ended, Look, Say, Stop, written
 from adapters.terminal.normalise import address_of, message, stop, wanted
 from adapters.terminal.render import doings, lines, pieces, said
+from adapters.terminal.words import Words
 from bot import (
     Activity,
     AdapterContext,
@@ -126,7 +127,8 @@ class TerminalAdapter:
         order = wanted(args, Say)
         inbound = message(order, self.account, self._context.clock.now())
         if inbound is None:
-            raise Permanent("there is nothing in this message")
+            words = Words(order.locale or self._context.locale)
+            raise Permanent(words("nothing"))
         receipt = await self._hand_over(inbound)
         yield written(Accepted(order.id, receipt.new, command_of(inbound) or ""))
 

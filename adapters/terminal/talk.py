@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 from uuid import uuid4
 
 import msgspec
@@ -35,6 +36,7 @@ from adapters.terminal.surface import Surface, open_surface
 from adapters.terminal.words import QUIT, Words
 from bot import Command, ParleyError, Permanent, Transient
 
+E = TypeVar("E", bound=Exception)
 Call = Callable[[str, Mapping[str, object]], AsyncGenerator[Mapping[str, object], None]]
 
 EARLIER = 20
@@ -109,6 +111,7 @@ class Talk:
 
         Raises:
             ParleyError: the server is gone, or will not have this conversation.
+            OSError: what the person writes cannot be read, or nobody reads the answers any more.
         """
         code = 0
         try:
@@ -119,7 +122,7 @@ class Talk:
                 watching.cancel()
         except* Left:
             code = INTERRUPTED
-        except* ParleyError as failed:
+        except* (ParleyError, OSError) as failed:
             raise _first(failed) from None
         return code or int(self._refused)
 
@@ -296,6 +299,6 @@ async def _leave() -> None:
     raise Left
 
 
-def _first(group: BaseExceptionGroup[ParleyError]) -> ParleyError:
+def _first(group: BaseExceptionGroup[E]) -> E:
     error = group.exceptions[0]
     return _first(error) if isinstance(error, BaseExceptionGroup) else error

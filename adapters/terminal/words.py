@@ -28,6 +28,7 @@ _CATALOGUE: Mapping[str, tuple[str, str]] = {
         "服务没有恢复。已接收的消息都已保存，服务恢复后会回答。",
     ),
     "back": ("The server is back.", "服务已恢复。"),
+    "nothing": ("there is nothing in this message", "这条消息里没有内容"),
 }
 
 QUIT = frozenset({"/quit", "/exit", "退出"})

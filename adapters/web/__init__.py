@@ -33,7 +33,11 @@ class Settings(AdapterSettings):
     max_length: int = Field(
         default=16_000, gt=0, description="Characters that one message may have."
     )
-    rate: int = Field(default=60, gt=0, description="Messages a minute from one visitor.")
+    rate: int = Field(
+        default=60,
+        gt=0,
+        description="Messages a minute from one visitor; who sends no cookie is one.",
+    )
 
 
 def build(settings: Settings, context: AdapterContext) -> Adapter:

@@ -11,10 +11,19 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Literal
 
-from adapters.web.render import Shown, draft_event, event, snapshot_event, status_event
+from adapters.web.render import (
+    Shown,
+    draft_event,
+    event,
+    snapshot_event,
+    status_event,
+    tells_of_forgetting,
+)
 
 QUEUE = 64
 ANSWERS_KEPT = 4
+FORGOTTEN = b""
+"""Stands for an answer that is not to be shown again: its turn is over all the same."""
 
 State = Literal["done", "interrupted"]
 
@@ -174,7 +183,18 @@ class Place:
     @property
     def forgettable(self) -> bool:
         """Nothing here would be missed."""
-        return self.at_rest and not self._said
+        return self.at_rest and not self.said
+
+    @property
+    def said(self) -> list[bytes]:
+        """The newest that was said, oldest first."""
+        return [data for _, data in self._said if data != FORGOTTEN]
+
+    def forget(self) -> None:
+        """Nothing that was said so far is to be shown again."""
+        turns = [turn for turn, _ in self._said]
+        self._said.clear()
+        self._said.extend((turn, FORGOTTEN) for turn in turns)
 
     def new_version(self) -> int:
         """A number that no text here had before."""
@@ -197,8 +217,10 @@ class Place:
         What is `heard` from another node may be known: here, or to a page that came from there.
         """
         data = said + event("ended", {"turn": turn, "state": state}, id=f"{turn}.end")
-        if heard and (turn, data) in self._said:
+        if heard and any(known in self._said for known in ((turn, data), (turn, FORGOTTEN))):
             return
+        if tells_of_forgetting(said):
+            self.forget()
         self._said.append((turn, data))
         for stream in self.streams:
             if not (heard and stream.knows(turn)):

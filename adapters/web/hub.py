@@ -76,6 +76,16 @@ class Hub:
                     place.growth = None  # nobody tells us of it any more
         self._rest(chat, place)
 
+    def said(self, chat: str) -> list[bytes]:
+        """The newest that this node said there or heard, oldest first."""
+        place = self._known(chat)
+        return [] if place is None else place.said
+
+    def forget(self, chat: str) -> None:
+        """Nothing that was said there so far is to be shown again."""
+        if (place := self._known(chat)) is not None:
+            place.forget()
+
     def close(self) -> None:
         """Hang up on everybody, for good: the server stops."""
         self._closed = True
@@ -152,6 +162,9 @@ class Hub:
             place = self._idle.pop(chat) if chat in self._idle else Place()
             self._places[chat] = place
         return place
+
+    def _known(self, chat: str) -> Place | None:
+        return self._places.get(chat) or self._idle.get(chat)
 
     def _rest(self, chat: str, place: Place) -> None:
         if not place.at_rest:

@@ -8,6 +8,7 @@ from itertools import groupby
 import msgspec
 
 from bot import (
+    LOCALES,
     Activity,
     ActivityState,
     Entry,
@@ -17,6 +18,7 @@ from bot import (
     Role,
     ToolCall,
     ToolResult,
+    sentence,
 )
 
 RESULT_LENGTH = 4000
@@ -26,6 +28,9 @@ STOP = "stop:"
 """How the event key of a stop button begins: a page does not show it as something said."""
 
 BRACKETS = re.compile(r"[\[\]]")
+
+# How the answer to /forget ends, as it stands in an event
+_DONE = tuple(msgspec.json.encode(sentence("forgotten", locale))[1:] for locale in LOCALES)
 
 Field = str | int | bool | None | Sequence["Shown"] | Sequence["Button"]
 
@@ -47,7 +52,10 @@ class Button(msgspec.Struct, frozen=True):
 
 
 class Line(msgspec.Struct, frozen=True):
-    """One message of a page. `seq` is 0 and `state` "stored" while it waits for its turn."""
+    """One message of a page.
+
+    `seq` is 0 for what is not in the history: `state` is "stored" while it waits for its turn.
+    """
 
     seq: int
     id: str
@@ -58,6 +66,9 @@ class Line(msgspec.Struct, frozen=True):
     state: str
     activities: tuple[Shown, ...] = ()
     choices: tuple[Button, ...] = ()
+
+
+_LINE: msgspec.json.Decoder[Line] = msgspec.json.Decoder(Line)
 
 
 class Lines(msgspec.Struct, frozen=True):
@@ -118,6 +129,42 @@ def lines_of(entries: Sequence[Entry], asked: int, limit: int, *, details: bool)
     lines = [_line(list(group), details=details) for _, group in groups]
     whole = [line for line in lines if line is not None]
     return Lines(whole[-limit:], more or len(whole) > limit)
+
+
+def with_said(
+    lines: Lines, entries: Sequence[Entry], said: Iterable[bytes], since: datetime
+) -> Lines:
+    """The newest page with what was said since then and is in no history, each at its time.
+
+    That is what commands are answered with, and other sentences of ours: without it, a page
+    that was loaded anew would never show them.
+    """
+    stored = {str(entry.turn) for entry in entries}
+    messages = list(lines.messages)
+    for line in filter(None, map(_line_in, said)):
+        if line.turn in stored or line.at < since:
+            continue
+        before = (n for n, each in enumerate(messages, 1) if each.at <= line.at)
+        place = max(before, default=0)
+        if place or not lines.more:
+            messages.insert(place, line)
+    return Lines(messages, lines.more)
+
+
+def tells_of_forgetting(said: bytes) -> bool:
+    """Whether it says that everything before it is deleted."""
+    return any(done in said for done in _DONE)
+
+
+def _line_in(said: bytes) -> Line | None:
+    """The message that an event brings; None where it brings none."""
+    name, _, data = said.partition(b"\ndata: ")
+    if not name.startswith(b"event: message\n"):
+        return None
+    try:
+        return _LINE.decode(data.partition(b"\n")[0])
+    except msgspec.DecodeError:
+        return None  # a newer node's form, during an upgrade
 
 
 def _without_torn(entries: list[Entry]) -> list[Entry]:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 
 import msgspec
 
@@ -12,17 +13,30 @@ from adapters.web.limits import Rate
 from adapters.web.normalise import Posted, is_stop, locale_of, may_write, message, posted, stop
 from adapters.web.normalise import Writer as Author
 from adapters.web.pages import ALWAYS_ASK, Pages, give
-from adapters.web.render import STOP, accepted_event, lines_of
+from adapters.web.render import STOP, accepted_event, lines_of, with_said
 from adapters.web.stream import Writer
 from adapters.web.visitors import Visitor, Visitors
 from adapters.web.wire import NO_STORE, Exchange, Give, Header, Scope, Take, TooLarge
-from bot import AdapterContext, Address, Inbound, Receive, Transient, from_loopback
+from bot import (
+    AdapterContext,
+    Address,
+    Command,
+    Inbound,
+    Receive,
+    Transient,
+    command_of,
+    from_loopback,
+)
 
 PAGE = 50
 PAGE_MOST = 100
 TURN_MOST = 40
 NUMBER = re.compile("[0-9]{1,18}")
 RETRY = 5
+LATELY = timedelta(minutes=1)
+"""How long what the history does not know is still there for a page that is loaded anew."""
+STRANGER = ""
+"""Whoever shows no cookie: the next post would come from somebody new again."""
 
 NOT_PUBLIC = {
     "en": "This chat is for its own machine only; `adapters.{name}.public: true` opens it.",
@@ -171,6 +185,8 @@ class Routes:
         count = min(max(int(limit), 1), PAGE_MOST)
         # A turn has many entries: the oldest may have to be left out to keep it whole
         asked = max(count, TURN_MOST) + 1
+        # Before the history is read: what is said while that goes on is not taken for unknown
+        said = self._hub.said(visitor.id) if before is None else []
         entries = await self._context.transcript.page(
             self._context.tenant,
             self._address(visitor),
@@ -178,6 +194,8 @@ class Routes:
             limit=asked,
         )
         lines = lines_of(entries, asked, count, details=self._limits.details)
+        if said:
+            lines = with_said(lines, entries, said, self._context.clock.now() - LATELY)
         await exchange.json(200, lines, *_cookie(visitor))
 
     async def _events(self, exchange: Exchange) -> None:
@@ -228,10 +246,12 @@ class Routes:
     async def _accept(self, exchange: Exchange, visitor: Visitor, inbound: Inbound) -> None:
         # Whoever has sent too much must still be able to stop the answer to it.
         rate = self._stops if is_stop(inbound) else self._rate
-        if wait := rate.wait(visitor.id):
+        if wait := rate.wait(visitor.id if visitor.cookie is None else STRANGER):
             sentence = "That was a lot at once; try again in a moment."
             await self._reject(exchange, 429, "rate", sentence, _retry_after(wait))
             return
+        if command_of(inbound) is Command.FORGET:
+            self._hub.forget(visitor.id)
         receipt = await self._receive(inbound)
         if receipt.new and not inbound.event_key.startswith(STOP):
             sent_at = inbound.message.sent_at

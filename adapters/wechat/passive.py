@@ -14,7 +14,7 @@ from adapters.wechat.render import TEXT_LIMIT, media_of, render, together
 from bot import Clock, Held, Outbound, Receipt, Sent
 
 WORKING = {
-    "zh": "还在处理您的消息,请稍等片刻。\n稍后发送任意内容,即可收到回答。",
+    "zh": "还在处理您的消息，请稍等片刻。\n稍后发送任意内容，即可收到回答。",
     "en": "I am still working on this.\nSend me anything in a moment to get the answer.",
 }
 _NO_TIME = 0.05

@@ -8,10 +8,10 @@ from adapters.wechat.render import TEXT_LIMIT, Line, lines, render
 from bot import REPEAT_ROOM, Audio, Choice, Citation, Image, Outbound
 
 CUT_MARK = {
-    "zh": "(内容较长,后面的部分未能发出。)",
+    "zh": "（内容较长，后面的部分未能发出。）",
     "en": "(The answer was too long; its end was left out.)",
 }
-_CHOOSE = {"zh": "请回复:", "en": "Please answer: "}
+_CHOOSE = {"zh": "请回复：", "en": "Please answer: "}
 
 _SENTENCE = re.compile(r"[。！？；…]+[”’」』）)]*|[.!?;]+[\"')\]]*\s+")
 _SOFT = re.compile(r"[，、：]|[,:]\s+|\s+")

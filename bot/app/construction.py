@@ -24,9 +24,10 @@ from bot.models.breaker import Breaker, Circuit
 from bot.models.fallback import Fallback
 from bot.models.offline import OfflineModel
 from bot.models.retry import Retry
+from bot.models.telling import Telling
 from bot.modules import import_used
 from bot.policy.admission import offered
-from bot.ports import Adapter, AdapterContext, Clock, Model, Opens
+from bot.ports import Adapter, AdapterContext, Clock, Model, Observer, Opens
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
@@ -42,9 +43,14 @@ class AdapterModule(Protocol):
 class Models:
     """The configured models by name; a client is made once, whoever uses it."""
 
-    def __init__(self, settings: Settings, clock: Clock) -> None:
+    def __init__(
+        self, settings: Settings, clock: Clock, observer: Observer, *, connections: int
+    ) -> None:
+        """`connections`: calls that each may have to make at once."""
         self._settings = settings
         self._clock = clock
+        self._observer = observer
+        self._connections = connections
         self.clients: dict[str, Opens] = {}
         self._rungs: dict[str, Model] = {}
 
@@ -66,7 +72,8 @@ class Models:
             return OfflineModel(self._clock, name=name, standing_in=standing_in)
         if name not in self._rungs:
             client = self._client(name, entry)
-            guarded = Breaker(client, Circuit(), self._clock, name=name)
+            told = Telling(client, self._observer, name=name)
+            guarded = Breaker(told, Circuit(), self._clock, name=name)
             self._rungs[name] = Retry(guarded, self._clock)
         return self._rungs[name]
 
@@ -84,6 +91,8 @@ class Models:
             temperature=entry.temperature,
             first_token=entry.first_token,
             gap=entry.gap,
+            connections=self._connections,
+            locale=self._settings.locale,
         )
         if isinstance(entry, OpenAISettings):
             options = replace(options, model=entry.model, preset=entry.preset)
@@ -175,6 +184,7 @@ def make_rules(settings: Settings, *, alone: bool = False) -> Rules:
     """
     intake, outbox = settings.intake, settings.outbox
     node = settings.server.node or f"{socket.gethostname()}:{settings.server.port}"
+    shared = settings.database.url.startswith("postgresql")
     if alone:
         node = f"{node}/chat-{os.getpid()}"
     idle: dict[str, timedelta] = {
@@ -193,11 +203,12 @@ def make_rules(settings: Settings, *, alone: bool = False) -> Rules:
         ambiguous=AmbiguousPolicy(outbox.ambiguous),
         locale=settings.locale,
         interrupts=intake.while_busy == "interrupt",
-        polls=settings.database.url.startswith("postgresql"),
+        polls=shared,
         max_characters=intake.max_size,
         idle_of_adapter=idle,
         roles=roles,
         node_limit=intake.node_limit,
+        only_own=alone and shared,
     )
 
 

@@ -14,6 +14,7 @@ from bot.engine.commands import Command, command_of
 from bot.engine.intake import Door, Intake
 from bot.engine.lane import Lane
 from bot.engine.outbox import AmbiguousPolicy, Delivering
+from bot.engine.owned import Owned
 from bot.engine.parts import Parts
 from bot.engine.quarantine import Quarantine
 from bot.engine.runner import Runner
@@ -49,6 +50,17 @@ class Rules:
     idle_of_adapter: Mapping[str, timedelta]
     roles: Mapping[tuple[str, str], frozenset[str]]
     node_limit: int = 4000
+    only_own: bool = False
+    """Whether it leaves to other nodes what was not accepted here."""
+
+    @property
+    def most(self) -> int:
+        """Conversations that are answered at once.
+
+        There is room for what could not be refused: an impatient platform's, and the word that we
+        are busy.
+        """
+        return self.node_limit + max(MORE, self.node_limit // 4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +74,7 @@ class Engine:
     patience: Mapping[str, Patience]
     hints: Hints
     signalling: Signalling | None
+    owned: Owned | None
 
     async def signal(self) -> None:
         """Hear what other nodes have to say, until cancelled; at once where there are none."""
@@ -144,6 +157,8 @@ def build_engine(
     )
 
     def make(claim: Claim) -> Lane:
+        if signalling is not None and not runner.running:
+            signalling.ring()  # an idle node looks for orders too seldom for one that runs a turn
         return Lane(parts, delivering, claim)
 
     def hail(tenant: str, inbound: Inbound) -> None:
@@ -154,8 +169,10 @@ def build_engine(
     hints = hints or store.hints(clock)
     if signalling is not None:
         hints.on_hint(signalling.ring)
+    owned = Owned(store) if rules.only_own else None
     runner = Runner(
         lanes=store,
+        claims=owned,
         hints=hints,
         make=make,
         name=rules.node,
@@ -163,8 +180,7 @@ def build_engine(
         clock=clock,
         observer=observer,
         polls=rules.polls,
-        # Room for what could not be refused: an impatient platform's, and the word that we are busy
-        most=rules.node_limit + max(MORE, rules.node_limit // 4),
+        most=rules.most,
     )
     door = Door(
         inbox=store,
@@ -175,6 +191,7 @@ def build_engine(
         observer=observer,
         roles=rules.roles,
         max_characters=rules.max_characters,
+        own=(lambda _: None) if owned is None else owned.add,
         wake=runner.wake,
         bells=bells,
         hail=hail,
@@ -187,4 +204,4 @@ def build_engine(
     patience = {
         name: adapter.patience for name, adapter in adapters.items() if isinstance(adapter, Patient)
     }
-    return Engine(runner, door, sessions, toolbox, patience, hints, signalling)
+    return Engine(runner, door, sessions, toolbox, patience, hints, signalling, owned)

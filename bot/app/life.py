@@ -10,12 +10,14 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from bot.app.construction import LOOPBACK
+from bot.app.construction import make_rules
+from bot.app.descriptors import open_enough
 from bot.app.reporting import VERSION, Reporting, reporting
 from bot.app.stores import make_store
 from bot.app.whole import App, built
 from bot.clock import SystemClock, steady
 from bot.configload import Loaded
+from bot.domain.address import Address
 from bot.engine.listening import keep_listening
 from bot.engine.runner import LeaseLost
 from bot.errors import ConfigError
@@ -39,6 +41,7 @@ async def serve(loaded: Loaded) -> int:
     clock = steady(wall)
     async with AsyncExitStack() as stack:
         told = await stack.enter_async_context(reporting(loaded, wall))
+        open_enough(make_rules(loaded.settings), told)
         store = make_store(loaded, clock)
         await store.open()
         stack.push_async_callback(store.close)
@@ -46,7 +49,7 @@ async def serve(loaded: Loaded) -> int:
         app = await stack.enter_async_context(built(loaded, store, told, clock, wall=wall))
         server = Server(host=loaded.settings.server.host, port=loaded.settings.server.port)
         # Before the epoch is taken: a second start on this port ends here, and not the first one.
-        port = await server.bind()
+        await server.bind()
         stack.callback(server.release)
         await app.open(stack)
         readiness = Readiness(store.writable, clock)
@@ -54,7 +57,7 @@ async def serve(loaded: Loaded) -> int:
         stack.push_async_callback(server.stop)
         await server.start(site, hang_up=site.hang_up)
         _settle_memory()
-        _announce(app, port)
+        _announce(app, server.url)
         async with watching(loaded.settings.database.lease.total_seconds(), clock):
             return await _live(app, readiness)
 
@@ -68,8 +71,8 @@ class Alone:
 
 
 @asynccontextmanager
-async def background(loaded: Loaded) -> AsyncGenerator[Alone, None]:
-    """The engine and the terminal without HTTP or platforms, for `parley chat` on its own."""
+async def background(loaded: Loaded, chat: str) -> AsyncGenerator[Alone, None]:
+    """The engine and the terminal without HTTP or platforms, for a `parley chat` on its own."""
     wall = SystemClock()
     clock = steady(wall)
     async with AsyncExitStack() as stack:
@@ -81,6 +84,7 @@ async def background(loaded: Loaded) -> AsyncGenerator[Alone, None]:
             built(loaded, store, told, clock, wall=wall, alone=True)
         )
         await app.open(stack)
+        await _take_up(app, chat)
         working = asyncio.create_task(_run(app, asyncio.Event()))
         try:
             yield Alone(app.orders(), working)
@@ -88,6 +92,17 @@ async def background(loaded: Loaded) -> AsyncGenerator[Alone, None]:
             await app.engine.runner.drain(loaded.settings.server.grace)
             working.cancel()
             await asyncio.wait({working})
+
+
+async def _take_up(app: App, chat: str) -> None:
+    """What an earlier chat of this name has left undone is ours to go on with."""
+    if app.engine.owned is None:
+        return
+    for name, adapter in app.adapters.items():
+        address = Address(adapter.platform, adapter.account or "", chat)
+        found = await app.store.conversation(app.placements[name].tenant, address)
+        if found is not None:
+            app.engine.owned.add(found.id)
 
 
 def _site(app: App, told: Reporting, readiness: Readiness) -> Site:
@@ -135,11 +150,13 @@ async def _live(app: App, readiness: Readiness) -> int:
             return _verdict(working)
         readiness.drain()
         await _drain(app)
-        return 0
     finally:
         for task in (stopping, working):
             task.cancel()
         await asyncio.wait({stopping, working})
+    # Before the last requests here are over: other nodes need not wait for those.
+    await app.engine.runner.leave()
+    return 0
 
 
 async def _drain(app: App) -> None:
@@ -147,6 +164,7 @@ async def _drain(app: App) -> None:
     telemetry.draining(running=runner.running)
     await runner.drain(app.loaded.settings.server.grace)
     telemetry.drained(left=runner.running)
+    await runner.cut()
 
 
 def _verdict(working: "asyncio.Task[None]") -> int:
@@ -204,9 +222,12 @@ async def _run(app: App, stop: asyncio.Event) -> None:
 
 
 async def _until(stop: asyncio.Event, listening: Coroutine[Any, Any, None]) -> None:
+    """Listen until the stop; a listener that ends before it does not do so unnoticed."""
     tasks = {asyncio.ensure_future(listening), asyncio.ensure_future(stop.wait())}
     try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
     finally:
         for task in tasks:
             task.cancel()
@@ -220,12 +241,11 @@ def _settle_memory() -> None:
     gc.set_threshold(*GC_THRESHOLDS)
 
 
-def _announce(app: App, port: int) -> None:
+def _announce(app: App, url: str) -> None:
     """The one thing that is written for the person who started it."""
-    host, path = app.loaded.settings.server.host, app.loaded.path
-    shown = "127.0.0.1" if host in {"0.0.0.0", "::", *LOOPBACK} else host  # noqa: S104  # shown
+    path = app.loaded.path
     lines = [
-        f"Parley {VERSION} is listening on http://{shown}:{port}",
+        f"Parley {VERSION} is listening on {url}",
         f"  configuration: {path if path is not None else 'none, the defaults'}",
     ]
     if not app.models.configured:

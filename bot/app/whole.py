@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from aiohttp import ClientSession
 
 CONNECTIONS = 1000
-"""Open at once towards platforms and tools together; aiohttp's own default is 100."""
+"""Open at once towards platforms, and as many towards what tools ask; aiohttp's default is 100."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,15 +163,18 @@ async def built(
     settings, telemetry = loaded.settings, reporting.telemetry
     async with AsyncExitStack() as stack:
         http = await stack.enter_async_context(_http())
+        # Their own: a plugin's backend that hangs takes no connection from sends and polls.
+        tools_http = await stack.enter_async_context(_http())
         toolset = make_tools(loaded)
         for one in toolset.absent:
             reporting.logs.logger.warning(
                 "plugin.absent", place=one.place, use=one.use, why=one.why
             )
         tools = toolset.tools
-        models = Models(settings, clock)
-        audiences = make_audiences(settings, toolset, models)
         rules = make_rules(settings, alone=alone)
+        # One for each conversation: whoever waited for one would look like a silent provider.
+        models = Models(settings, clock, telemetry, connections=rules.most)
+        audiences = make_audiences(settings, toolset, models)
         signalling = (
             Signalling(store, node=rules.node, clock=clock, observer=telemetry)
             if rules.polls
@@ -215,7 +218,7 @@ async def built(
             rules=rules,
             clock=clock,
             observer=telemetry,
-            http=http,
+            http=tools_http,
             signalling=signalling,
             hints=hints,
         )

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bot.cli.inbox import inbox
-from bot.cli.options import Config, Tenant, Yes, load_config, starting, tell
+from bot.cli.options import MOST_ROWS, Config, Tenant, Yes, load_config, starting, tell
 from bot.cli.outbox import outbox
 from bot.cli.slack import slack
 from bot.cli.words import locale, spoken, words, words_in
@@ -66,9 +66,9 @@ def serve(config: Config = None) -> None:
     """Run the server."""
     loaded = load_config(config)
     from bot.app import serve as run_server
-    from bot.serving import run
+    from bot.cli.ending import lived
 
-    raise typer.Exit(run(run_server(loaded)))
+    raise typer.Exit(lived(run_server(loaded)))
 
 
 @app.command(help=words("about_chat"))
@@ -194,7 +194,9 @@ def history(
     sender: str,
     config: Config = None,
     tenant: Tenant = "default",
-    limit: Annotated[int, typer.Option("--limit", min=1, help=words("about_limit"))] = 1000,
+    limit: Annotated[
+        int, typer.Option("--limit", min=1, max=MOST_ROWS, help=words("about_limit"))
+    ] = 1000,
 ) -> None:
     """Show what one person said and was told."""
     loaded = load_config(config)

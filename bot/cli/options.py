@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 MOST_DIGITS = 18
 """Of an id: more than a database's numbers have is no id that was ever given."""
 
+MOST_ROWS = 10**9
+"""Of a list: a database counts no further than 2⁶³, and nobody reads so far."""
+
 CHECKOUT = Path(__file__).resolve().parents[2]
 
 Config = Annotated[Path | None, typer.Option("--config", help=words("about_config"))]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bot.cli.options import tell
+from bot.cli.options import MOST_ROWS, tell
 from bot.cli.words import words
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ Ids = Annotated[list[str] | None, typer.Argument(metavar="ID...")]
 SomeIds = Annotated[list[str], typer.Argument(metavar="ID...")]
 States = Annotated[list[str] | None, typer.Option("--state", help=words("about_state"))]
 Every = Annotated[bool, typer.Option("--all", help=words("about_all"))]
-Limit = Annotated[int, typer.Option("--limit", min=1, help=words("about_rows"))]
+Limit = Annotated[int, typer.Option("--limit", min=1, max=MOST_ROWS, help=words("about_rows"))]
 WithText = Annotated[bool, typer.Option("--text", help=words("about_text"))]
 
 

@@ -11,7 +11,7 @@ import msgspec
 
 from bot.app import background, control_path, open_store, probe
 from bot.app.stores import database_file
-from bot.cli.words import words
+from bot.cli.words import locale, words
 from bot.configload import Loaded
 from bot.control import Control, reach
 from bot.domain.address import Address
@@ -36,7 +36,7 @@ class TerminalModule(Protocol):
 async def server_of(loaded: Loaded) -> Control | None:
     """The server that runs on this machine and this database; None when none does."""
     path = control_path(loaded)
-    return None if path is None else await reach(path)
+    return None if path is None else await reach(path, locale())
 
 
 @asynccontextmanager
@@ -96,7 +96,7 @@ async def chat(loaded: Loaded, name: str, locale: str | None) -> int:
     recall = recall_of(loaded, name)
     if await server_of(loaded) is not None:
         return await terminal.talk(_looking(loaded), chat=name, locale=locale, recall=recall)
-    async with background(loaded) as alone:
+    async with background(loaded, name) as alone:
         talking = terminal.talk(
             lambda command, args: alone.orders[command](args),
             chat=name,

@@ -20,8 +20,8 @@ _CATALOGUE: Mapping[str, tuple[str, str]] = {
     ),
     "about_name": ("Who is talking; your user name if absent.", "对话者的名字，缺省为系统用户名。"),
     "about_init": (
-        "Ask three questions and write a small configuration file.",
-        "回答三个问题，生成一份简短的配置文件。",
+        "Ask a few questions and write a small configuration file.",
+        "回答几个问题，生成一份简短的配置文件。",
     ),
     "about_check": (
         "Show every setting with its source, and ask everything how it is.",

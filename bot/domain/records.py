@@ -16,6 +16,10 @@ from bot.domain.conversation import (
 )
 from bot.domain.message import Inbound, Message, Outbound, Sent
 
+LONGEST_LEASE = timedelta(minutes=10)
+"""The most that `database.lease` may be where there are several servers. What lasts longer is what
+a clock leaves behind that was set back."""
+
 
 @dataclass(frozen=True, slots=True)
 class Node:
@@ -68,6 +72,10 @@ class Claim:
     before: int = 0
 
 
+MOST_WAITING = 200
+"""As many messages as `intake.lane_limit` lets wait in a conversation, at most."""
+
+
 @dataclass(frozen=True, slots=True)
 class Waiting:
     """An accepted message that is not done yet, in order of `id`."""
@@ -107,6 +115,11 @@ class OutboxRow:
     draft: Sent | None = None
     sent: Sent | None = None
     error: str = ""
+
+    def has_expired(self, now: datetime) -> bool:
+        """Whether it is too late to send it; what the platform holds back has its own time."""
+        expires_at = self.outbound.expires_at
+        return self.state is OutboxState.QUEUED and expires_at is not None and expires_at <= now
 
     def lasting(self, lasts: timedelta) -> "OutboxRow":
         """The row with at least so long to live from its making; what never expires stays so."""

@@ -107,6 +107,11 @@ _CATALOGUE: Mapping[str, tuple[str, str]] = {
         "Done: what you wrote here, and what I answered you, is deleted.",
         "完成：您在这里写的以及我对您的回答都已删除。",
     ),
+    "traces_left": (
+        "Parts of it may still lie unread in the file in which it was kept, until there is room on "
+        "the disk to write that anew. The people who run this assistant have been told.",
+        "保存这些内容的文件里可能还残留着一些痕迹，等磁盘有空间重写文件时就会清除。已通知管理员。",
+    ),
     "usage": (
         "In this conversation over the last 30 days: answers {turns}, tokens read {input}, "
         "tokens written {output}.",

@@ -1,9 +1,10 @@
 """What a model wrote as arguments, checked against what the function takes."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails, from_json
 
 from bot.errors import ToolRetry
@@ -15,6 +16,24 @@ LONGEST = 64_000
 
 _COMPLAINTS = 5
 _COMPLAINT_LENGTH = 160
+
+
+class Parameters(BaseModel):
+    """The parameters of a function: it is given each, and cannot tell which were left out."""
+
+    model_config = ConfigDict(extra="forbid", coerce_numbers_to_str=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """Arguments as JSON text, twice: the call is the same with either, save for what was left out.
+
+    `shown` says all that the function is given, defaults included. `run` holds back the defaults
+    of those models that come to the function as such: it may ask them which fields were set.
+    """
+
+    shown: str
+    run: str
 
 
 def parse(model: type[M], text: str) -> M:
@@ -35,21 +54,32 @@ def parse(model: type[M], text: str) -> M:
         return _validated(model, without)
 
 
-def as_used(model: type[BaseModel], text: str) -> str:
-    """The arguments as JSON text that says all that the function is given, defaults included.
+def as_used(model: type[BaseModel], text: str) -> Used:
+    """What a model's arguments come to, for who is asked and for the call itself.
 
     Raises:
         ToolRetry: as `parse` does.
     """
     given = parse(model, text)
+    shown = _written(given, whole=True)
+    if shown is None:
+        # Of a type that is not written as it is read (a secret) it would mean something else.
+        return Used(text, text)
+    if isinstance(given, Parameters):
+        # What is shown of them is what is run, whatever the default has become by the yes.
+        given.model_fields_set.update(model.model_fields)
+    return Used(shown, _written(given, whole=False) or shown)
+
+
+def _written(given: BaseModel, *, whole: bool) -> str | None:
+    """The arguments as JSON text; None where that would be read as something else."""
     try:
-        whole = given.model_dump_json(by_alias=True, round_trip=True, warnings=False)
-        if parse(model, whole) == given:
-            return whole
+        text = given.model_dump_json(
+            by_alias=True, round_trip=True, warnings=False, exclude_unset=not whole
+        )
+        return text if parse(type(given), text) == given else None
     except (ValueError, ToolRetry):
-        pass
-    # Of a type that is not written as it is read (a secret) the text would mean something else.
-    return text
+        return None
 
 
 def _validated(model: type[M], given: Mapping[str, Any]) -> M:

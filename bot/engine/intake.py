@@ -16,7 +16,7 @@ from bot.engine.commands import Command, command_of
 from bot.engine.lately import Refusals
 from bot.engine.moments import rest
 from bot.errors import Ambiguous, Held, Transient
-from bot.policy.welcome import Welcome, welcome
+from bot.policy.welcome import Welcome, comes_again, welcome
 from bot.ports import Clock, Inbox, Observer, Receipt, Slots
 from bot.ports import Lanes as LanesPort
 
@@ -48,6 +48,8 @@ class Door:
     roles: Mapping[tuple[str, str], frozenset[str]]
     """By (adapter name, sender id), from `operators`; everybody else has none."""
     max_characters: int
+    own: Callable[[ConversationId], None]
+    """Something of it was accepted here, again or for the first time."""
     wake: Callable[[ConversationId, Waiting], bool]
     """False where its lane does not run here."""
     bells: Bells
@@ -78,10 +80,10 @@ class Intake:
 
         Raises:
             Transient: it could not be stored, too much is waiting, or this server is about to
-                stop: the platform is to come again.
+                stop and the platform will come again.
         """
         door = self._door
-        if door.draining():
+        if door.draining() and self._comes_again(inbound):
             raise Transient("this server is stopping", retry_after=timedelta(seconds=2))
         inbound = replace(inbound, sender=self._known(inbound.sender))
         if inbound.kind in (Kind.MESSAGE, Kind.COMMAND) and not inbound.addressed:
@@ -95,6 +97,8 @@ class Intake:
         except asyncio.CancelledError:
             door.ring()  # whoever brought it is gone, but it may be on disk all the same
             raise
+        # A repeat as well: the word of the first time may have been lost.
+        door.own(accepted.conversation)
         door.observer.accepted(
             adapter=self._placement.adapter, kind=inbound.kind.value, new=accepted.new
         )
@@ -119,6 +123,10 @@ class Intake:
         """Roles come from the configuration and from nowhere else."""
         roles = self._door.roles.get((self._placement.adapter, sender.id), frozenset())
         return sender if sender.roles == roles else replace(sender, roles=roles)
+
+    def _comes_again(self, inbound: Inbound) -> bool:
+        age = self._door.clock.now() - inbound.message.sent_at
+        return comes_again(self._patience, kind=inbound.kind, age=age)
 
     def _welcome(self, inbound: Inbound) -> Welcome:
         """Raises: Transient, where the platform is to keep it."""

@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from bot.domain.conversation import Turn
 from bot.domain.records import Claim, Head, Waiting
 from bot.engine.delivering import NEVER, Delivering
 from bot.engine.moments import either, is_cancelled
@@ -18,7 +19,7 @@ from bot.engine.taking import (
     resumed,
     rows_of_turn,
 )
-from bot.engine.working import MOST_RUNS, Working
+from bot.engine.working import MOST_RUNS, Begun, Working
 from bot.errors import Fenced, Transient
 
 RETRY_PAUSE = 1.0
@@ -51,6 +52,7 @@ class Lane:
         self._arrived = asyncio.Event()
         self._working = Working(parts, claim, stops=self._stops, arrived=self._arrived)
         self._excused = False
+        self._forgiven: Begun | None = None
         self.parked = False
         """Given back with a time to wake at, or taken away: the node has to look at its lanes."""
 
@@ -70,12 +72,11 @@ class Lane:
         self._excused = True
 
     async def hailed(self) -> None:
-        """Another node has accepted something that acts at once: find it, and act on it here."""
-        try:
-            head = await self._parts.lanes.head(self.claim)
-        except Fenced:
-            return  # its new holder is hailed as well
-        self._stops.hailed(head.waiting)
+        """Another node has accepted something that acts at once: find it, and act on it here.
+
+        It is among the newest. Where the lane has a newer holder, that one is hailed as well.
+        """
+        self._stops.hailed(await self._parts.lanes.newest(self.claim))
 
     # ---- the loop ----------------------------------------------------------------------
 
@@ -98,8 +99,11 @@ class Lane:
                 if is_cancelled():
                     return  # whatever went wrong beside it: this lane is not to go on
                 # While the database is away what is stored is safe, and the lane is still ours.
-                self._excused = all(isinstance(one, Transient) for one in found)
-                failures = failures if self._excused else failures + 1
+                is_away = all(isinstance(one, Transient) for one in found)
+                # A run of ours that it ended was no crash; one before it may well have been one.
+                if (begun := self._working.ended()) is not None:
+                    self._forgiven = begun if is_away else None
+                failures = failures if is_away else failures + 1
             else:
                 return
             if failures > MOST_RUNS:
@@ -152,12 +156,17 @@ class Lane:
         head = await self._parts.lanes.head(self.claim)
         if head.steps:
             head = replace(head, steps=legible(head.steps, self._parts.codec))
+        self._working.ended()
+        return replace(head, turn=self._forgiving(head.turn))
+
+    def _forgiving(self, turn: Turn | None) -> Turn | None:
+        """Without a run that was no crash, however often the turn is looked at before the next."""
         excused, self._excused = self._excused, False
-        if excused and head.turn is not None:
-            # That run ended because the database was away: it was no crash.
-            runs = max(0, head.turn.attempts - 1)
-            head = replace(head, turn=replace(head.turn, attempts=runs))
-        return head
+        if turn is not None and excused:
+            self._forgiven = Begun(turn.id, max(0, turn.attempts - 1))
+        if turn is None or self._forgiven is None or self._forgiven.turn != turn.id:
+            return turn
+        return replace(turn, attempts=min(turn.attempts, self._forgiven.runs))
 
     async def _step(self, head: Head, delivery: Delivery, group: asyncio.TaskGroup) -> Head | None:
         """One piece of work, or giving the lane back; the head to go on with, None at the end."""

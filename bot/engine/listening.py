@@ -3,7 +3,7 @@
 import asyncio
 import random
 
-from bot.engine.moments import rest
+from bot.engine.moments import is_cancelled, rest
 from bot.errors import Fenced
 from bot.ports import Clock, Hints, ListenerRows, Listens, Observer, Receive
 
@@ -26,7 +26,9 @@ async def keep_listening(
         observer.listening(adapter=name, alive=True)
         try:
             await adapter.listen(receive)
-        except Exception as error:  # the restart of a listener: a platform's code
+        except (asyncio.CancelledError, Exception) as error:  # the restart of a listener
+            if isinstance(error, asyncio.CancelledError) and is_cancelled():
+                raise  # else a platform's code has cancelled itself
             observer.failed(place=f"listener {name}", error=error)
         observer.listening(adapter=name, alive=False)
         if clock.monotonic() - started > CALM:

@@ -4,8 +4,9 @@ import asyncio
 import random
 
 from bot.engine.moments import rest
+from bot.engine.owned import Claims
 from bot.errors import Transient
-from bot.ports import Clock, Lanes
+from bot.ports import Clock
 
 POLL = 1.0
 """Seconds between looks that nothing rang for; jitter keeps nodes from looking together."""
@@ -20,7 +21,7 @@ class Looks:
     parked meanwhile is found by the poll. An idle node asks one thing a second.
     """
 
-    def __init__(self, lanes: Lanes, clock: Clock, *, polls: bool) -> None:
+    def __init__(self, lanes: Claims, clock: Clock, *, polls: bool) -> None:
         self._lanes = lanes
         self._clock = clock
         self._polls = polls

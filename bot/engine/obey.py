@@ -8,6 +8,7 @@ from bot.domain.sentences import sentence
 from bot.engine.commands import Command
 from bot.engine.parts import Parts
 from bot.engine.taking import OPERATOR
+from bot.errors import PartlyDone
 
 
 class Obeying:
@@ -46,10 +47,16 @@ class Obeying:
         sender = row.inbound.sender
         direct = head.conversation.direct
         whose = None if direct else sender
-        await self._parts.erasure.forget(self._claim, whose, order=row.id)
+        said = self._say("forgotten") if direct else self._say("forgotten_yours")
+        try:
+            await self._parts.erasure.forget(self._claim, whose, order=row.id)
+        except PartlyDone as error:
+            # Nobody finds it here any more. Who waited for room on the disk would wait in silence.
+            self._parts.observer.failed(place="forget", error=error)
+            said += "\n\n" + self._say("traces_left")
         if not direct:
-            return self._say("forgotten_yours"), session
-        return self._say("forgotten"), await self._next(row, head, Ending.FORGOTTEN)
+            return said, session
+        return said, await self._next(row, head, Ending.FORGOTTEN)
 
     async def _next(self, row: Waiting, head: Head, by: Ending) -> Session:
         if head.session is not None:

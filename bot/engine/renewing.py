@@ -87,13 +87,15 @@ class Renewing:
         while True:
             slept = self._clock.monotonic()
             await self._clock.sleep(max(0.0, due - slept))
-            asked, doubted = self._clock.monotonic(), not self.sure
+            asked = self._clock.monotonic()
             kept = await self._ask(node)
             now = self._clock.monotonic()
             # Whatever stops this process must not pass for a database that is away.
             self._awake = self._awake and now - slept < self._third * LATE
             pause = self._third / TRIES
             if kept:
+                # Now, not when it was asked: an answer may come so late that nothing was begun.
+                doubted = not self.sure
                 self.grant(asked)
                 due = asked + self._third
                 if doubted:

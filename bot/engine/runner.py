@@ -11,6 +11,7 @@ from bot.engine.lane import Lane
 from bot.engine.looks import POLL, Looks
 from bot.engine.lostclaims import LostClaims
 from bot.engine.moments import is_cancelled
+from bot.engine.owned import Claims
 from bot.engine.renewing import Renewing
 from bot.errors import Transient
 from bot.ports import Clock, Hints, Observer
@@ -48,8 +49,11 @@ class Runner:
         observer: Observer,
         polls: bool,
         most: int = 4000,
+        claims: Claims | None = None,
     ) -> None:
+        """`claims` is where its lanes are found, if it is not to take whatever waits."""
         self._lanes = lanes
+        self._claims = claims or lanes
         self._hints = hints
         hints.on_hint(self.ring)
         self._make = make
@@ -61,11 +65,12 @@ class Runner:
         self._node: Node | None = None
         self._held: dict[ConversationId, Lane] = {}
         self._tasks: dict[Lane, asyncio.Task[None]] = {}
-        self._looks = Looks(lanes, clock, polls=polls)
+        self._looks = Looks(self._claims, clock, polls=polls)
         self._lost_claims = LostClaims(lanes, clock)
         self._idle = asyncio.Event()
         self._idle.set()
         self._draining = False
+        self._has_left = False
         self._renewing = Renewing(
             lanes, lease, clock=clock, observer=observer, regained=self._looks.ring
         )
@@ -120,7 +125,8 @@ class Runner:
         False where it does not run here: it may on another node.
         """
         lane = self._held.get(conversation)
-        if lane is None:
+        # Of a lost epoch, it is only coming to its end: its turn may run on another node by now.
+        if lane is None or self._between or lane.claim.node != self._node:
             self._looks.ring()
             if self._draining or not self._room:
                 self._hints.hint()  # it waits for a node that can run it
@@ -151,6 +157,7 @@ class Runner:
         """Take the next epoch of our name; lanes of the former one are free from here on."""
         began = self._clock.monotonic()
         self._node = await self._lanes.join(self._name, self._lease)
+        self._has_left = False
         self._renewing.grant(began)
         return self._node
 
@@ -179,9 +186,24 @@ class Runner:
             return False
         return True
 
+    async def cut(self) -> None:
+        """Stop what still runs after the grace time, and return when it is over.
+
+        The lease is kept as long: a call that may happen once is awaited, and while it lasts its
+        lane is nobody else's.
+        """
+        while self._tasks:
+            running = tuple(self._tasks.values())
+            for task in running:
+                if not task.cancelling():
+                    task.cancel()
+            await asyncio.wait(running)
+
     async def leave(self) -> None:
-        """Give up the epoch, so that others need not wait for the lease to run out."""
-        await self._lanes.leave(self.node)
+        """Give up the epoch, once: others need not wait for the lease to run out."""
+        if not self._has_left:
+            self._has_left = True
+            await self._lanes.leave(self.node)
 
     async def _renew(self) -> None:
         while True:
@@ -239,7 +261,7 @@ class Runner:
         node = self.node
         try:
             await self._lost_claims.let_go(node, self._held)
-            claims = await self._lanes.claim(node, room)
+            claims = await self._claims.claim(node, room)
         except Transient as error:
             self._lost_claims.lost()
             self._observer.failed(place="claim", error=error)

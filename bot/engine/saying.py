@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from enum import Enum
 
 from bot.domain.conversation import Session, Turn, TurnId, TurnState
 from bot.domain.message import Choice, Message, Outbound, Role, Text
@@ -12,6 +13,14 @@ from bot.engine.outbox import Delivery
 from bot.engine.persisting import persist
 from bot.engine.sessions import Sessions
 from bot.ports import Adapter, Clock, Draft, Journal, Observer
+
+
+class Kept(Enum):
+    """What of a sentence of ours, and of what it answers, goes into the transcript."""
+
+    BOTH = "both"
+    ANSWER = "answer"
+    NOTHING = "nothing"
 
 
 class Sayings:
@@ -69,12 +78,12 @@ class Sayings:
         state: TurnState,
         route: str,
         session: Session | None = None,
-        remembered: bool = True,
+        kept: Kept = Kept.BOTH,
     ) -> None:
         """Answer rows with one sentence of ours, without a model.
 
         `route` tells a later run, after a crash, that this was no turn of a model.
-        `remembered` puts what was said and the sentence into the transcript.
+        `kept` says what of it the transcript holds.
         """
         first, last = rows[0], rows[-1]
         if session is None:
@@ -93,16 +102,16 @@ class Sayings:
         )
         await self._journal.start(claim, replace(turn, state=TurnState.THINKING), session)
         self._observer.turn_started(turn=turn.id, conversation=claim.conversation, attempt=1)
-        said = [row.inbound.message for row in rows]
+        said = [row.inbound.message for row in rows] if kept is Kept.BOTH else []
         answer = Message(Role.ASSISTANT, (Text(text),), sent_at=self._clock.now())
-        messages = numbered([*said, answer], head.next_message) if remembered else ()
+        lines = [*said, answer] if kept is not Kept.NOTHING else []
         pieces = self.pieces(head, turn.id, text, reply_to=last.inbound.message.platform_id)
         await self.write(
             claim,
             Finish(
                 turn=turn,
                 session=session,
-                messages=messages,
+                messages=numbered(lines, head.next_message),
                 pieces=pieces,
                 done=tuple(row.id for row in rows),
                 sending_first=bool(pieces) and delivery.empty and not delivery.parked,

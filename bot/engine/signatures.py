@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, create_model
+from pydantic import BaseModel, Field, TypeAdapter, create_model
 from pydantic.errors import PydanticSchemaGenerationError, PydanticUserError
 from pydantic.fields import FieldInfo
 
 from bot.domain.tool import ToolContext
+from bot.engine.arguments import Parameters
 from bot.engine.schemas import schema_of
 from bot.errors import PluginError
 
@@ -187,5 +188,4 @@ def _model(
         text = described.get(one.name) or _field_description(hints[one.name])
         field = Field(default, alias=one.name, description=text)
         fields[f"p{n}"] = (hints[one.name], field)
-    config = ConfigDict(extra="forbid", coerce_numbers_to_str=True)
-    return create_model(name, __config__=config, **fields)
+    return create_model(name, __base__=Parameters, **fields)

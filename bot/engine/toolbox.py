@@ -15,6 +15,7 @@ from bot.domain.conversation import TurnId
 from bot.domain.message import ToolCall, ToolResult
 from bot.domain.model import Effect, ToolSpec
 from bot.domain.tool import ToolContext
+from bot.engine.arguments import Used
 from bot.engine.audience import Audience
 from bot.engine.tools import Tool, TriedToLeave
 from bot.engine.underway import UnderWay
@@ -64,10 +65,11 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A call that its person has to allow first, with the arguments that it will be given."""
+    """A call that its person has to allow first: the arguments as they are shown, and as run."""
 
     call: ToolCall
     arguments: str
+    run: str
 
 
 class Toolbox:
@@ -108,7 +110,7 @@ class Toolbox:
         if tool is None or not isinstance(self._verdict(tool.spec, audience, sender), Ask):
             return None
         used = self._as_used(tool, call)
-        return Question(call, used.text) if used.outcome == "ok" else None
+        return Question(call, used.shown, used.run) if isinstance(used, Used) else None
 
     async def run(
         self, call: ToolCall, context: ToolContext, audience: Audience, *, approved: bool = False
@@ -118,7 +120,7 @@ class Toolbox:
         if tool is None:
             return self._refused(context, audience, call, "missing", "There is no such function.")
         verdict = self._verdict(tool.spec, audience, context.sender, approved=approved)
-        if isinstance(verdict, Ask) and (used := self._as_used(tool, call)).outcome != "ok":
+        if isinstance(verdict, Ask) and isinstance(used := self._as_used(tool, call), _Run):
             return self._told(call, context, audience, used, self._clock.monotonic())
         if not isinstance(verdict, Allow):
             return self._refused(
@@ -185,7 +187,7 @@ class Toolbox:
             return Doubt.UNKNOWN
         try:
             text = asking.result()
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, GeneratorExit):  # foreign code has ended itself
             return Doubt.UNKNOWN
         except TriedToLeave as error:
             self._observer.failed(place=place, error=error.__cause__ or error)
@@ -209,16 +211,17 @@ class Toolbox:
         if not running.done():
             is_over = await _let_go(running, late) and not tool.is_threaded
             return _Run("timeout", f"{call.name} gave no answer within {limit:g} seconds.", is_over)
-        return self._came_to(call, running.result)
+        text = self._came_to(call, running.result)
+        return _Run("ok", text) if isinstance(text, str) else text
 
-    def _as_used(self, tool: Tool, call: ToolCall) -> "_Run":
+    def _as_used(self, tool: Tool, call: ToolCall) -> "Used | _Run":
         """The arguments with the defaults, or why the function cannot be called with them."""
         return self._came_to(call, partial(tool.as_used, call.arguments))
 
-    def _came_to(self, call: ToolCall, result: Callable[[], str]) -> "_Run":
+    def _came_to(self, call: ToolCall, result: Callable[[], R]) -> "R | _Run":
         try:
-            return _Run("ok", result())
-        except asyncio.CancelledError:
+            return result()
+        except (asyncio.CancelledError, GeneratorExit):  # foreign code has ended itself
             return _Run("error", f"{call.name} was cancelled; go on without it.")
         except TriedToLeave as error:
             self._observer.failed(place=f"tool {call.name}", error=error.__cause__ or error)

@@ -13,7 +13,7 @@ from typing_extensions import ParamSpec, TypeVar
 
 from bot.domain.model import Effect, ToolSpec
 from bot.domain.tool import ToolContext
-from bot.engine.arguments import as_used, parse
+from bot.engine.arguments import Used, as_used, parse
 from bot.engine.finding import Lookup, look_up
 from bot.engine.forking import ThisProcessOnly
 from bot.engine.options import EffectName, Options, options_of, spec_of
@@ -100,10 +100,8 @@ class Tool(Generic[P, R_co]):
             plugin=plugin,
         )
 
-    def as_used(self, arguments: str) -> str:
-        """A model's arguments, with all that they leave to defaults, as JSON text.
-
-        Calling it with this text is calling it with those arguments.
+    def as_used(self, arguments: str) -> Used:
+        """A model's arguments as a person is shown them, defaults included, and as they are run.
 
         Raises:
             ToolRetry: the arguments are wrong; the message names the field.
@@ -124,15 +122,16 @@ class Tool(Generic[P, R_co]):
             ToolFailed: the tool said so.
             TriedToLeave: it tried to end the program.
         """
-        function = self._bind(ctx, arguments)
         with _staying(self.spec.name):
+            # Validators are somebody else's code as well.
+            function = self._bind(ctx, arguments)
             if self.is_threaded:
                 result = await in_thread(function, name=f"tool {self.spec.name}", late=late)
             else:
                 result = function()
             if inspect.isawaitable(result):
                 result = await ThisProcessOnly(result)
-        return self._text(result)
+            return self._text(result)
 
     async def look_up(self, ctx: ToolContext) -> str | None:
         """What the call with this context's key gave; None when it surely never happened.
@@ -145,7 +144,7 @@ class Tool(Generic[P, R_co]):
             raise ToolFailed(f"{self.spec.name} cannot tell what became of a call")
         with _staying(f"the lookup of {self.spec.name}"):
             found = await look_up(self.lookup, ctx)
-        return None if found is None else self._text(found)
+            return None if found is None else self._text(found)
 
     def _text(self, result: object) -> str:
         if isinstance(result, str):

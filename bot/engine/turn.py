@@ -114,9 +114,11 @@ class Thinking:
             question = self._run.toolbox.must_ask(
                 call, self._run.audience, self._run.context.sender
             )
-            arguments = None if question is None else drawn(question.arguments)
-            if arguments is not None:
-                return self._asked(call, arguments)
+            if question is None:
+                continue
+            shown, run = drawn(question.arguments), drawn(question.run)
+            if shown is not None and run is not None:
+                return self._asked(call, shown, run)
         return None
 
     # ---- what it comes to --------------------------------------------------------------
@@ -150,13 +152,13 @@ class Thinking:
             end = _joined(sentence("empty_answer", self._locale), self._done_before())
         return self._outcome(TurnState.ANSWERED, end, last=reply.message)
 
-    def _asked(self, call: ToolCall, arguments: str) -> Outcome:
-        text = sentence("approve", self._locale, tool=call.name, arguments=arguments)
+    def _asked(self, call: ToolCall, shown: str, run: str) -> Outcome:
+        text = sentence("approve", self._locale, tool=call.name, arguments=shown)
         approval = Approval(
             conversation=self._run.turn.conversation,
             sender=self._run.turn.sender.id,
             tool=call.name,
-            arguments=arguments,
+            arguments=run,
             expires_at=self._run.clock.now() + APPROVAL_LIFE,
         )
         choices = tuple(

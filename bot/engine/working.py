@@ -2,9 +2,9 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from bot.domain.conversation import TurnState
+from bot.domain.conversation import TurnId, TurnState
 from bot.domain.message import Inbound, Kind, Message, Role
 from bot.domain.records import Claim, Finish, Head, Waiting
 from bot.domain.sentences import locale_of, sentence
@@ -17,6 +17,7 @@ from bot.engine.obey import Obeying
 from bot.engine.outbox import Delivery
 from bot.engine.parts import Parts
 from bot.engine.replaying import calls_under_way, doubts, used_by
+from bot.engine.saying import Kept
 from bot.engine.stopping import Running, Stops
 from bot.engine.taking import COMMAND, SENTENCE, Amend, Obey, Say, Skip, Take, Wait, Work, is_said
 
@@ -24,9 +25,20 @@ MOST_RUNS = 3
 """A message that was in flight at this many crashes is poison (design section 7)."""
 
 
-FORGOTTEN = frozenset({"busy", "interrupted"})
-"""Not for the transcript: "busy" is said out of turn and would stand before what is answered later,
-and what was taken back has no words to be remembered."""
+KEPT = {"busy": Kept.NOTHING, "interrupted": Kept.ANSWER}
+"""Of others both sides are remembered. "busy" is said out of turn and would stand before what is
+answered later; what was taken back has no words, but what it cut is answered by this sentence."""
+
+LOOK_BACK = 100
+"""Entries of the transcript among which the message stands whose turn was cut among its calls."""
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A run of a turn that has begun here, and how many before it count as crashes."""
+
+    turn: TurnId
+    runs: int
 
 
 class Working:
@@ -39,6 +51,12 @@ class Working:
         self._stops = stops
         self._arrived = arrived
         self._waited = False
+        self._begun: Begun | None = None
+
+    def ended(self) -> Begun | None:
+        """The run of a turn that was under way, if one was: it is over now, however it ended."""
+        begun, self._begun = self._begun, None
+        return begun
 
     async def do(self, work: Work, head: Head, delivery: Delivery, group: asyncio.TaskGroup) -> int:
         """How many waiting rows are done by it; 0 asks for a fresh look."""
@@ -86,18 +104,22 @@ class Working:
             await self._parts.journal.skip(self._claim, [row.id for row in rows])
 
     async def _leaves_unanswered(self, rows: Sequence[Waiting], head: Head) -> bool:
-        """Whether what cut a turn before its first word is taken back: nothing answers it then."""
+        """Whether what cut a turn before its first word is taken back: nothing answers it then.
+
+        Only its own sender cuts a turn, and only a message of theirs makes up for it.
+        """
         gone = {
             row.inbound.message.platform_id for row in rows if row.inbound.kind is Kind.RECALLED
         }
-        said = [row for row in head.waiting if is_said(row.inbound)]
-        left = [row for row in said if row.inbound.message.platform_id not in gone]
-        if head.session is None or not said or left:
+        said = [row.inbound for row in head.waiting if is_said(row.inbound)]
+        left = {one.sender.id for one in said if one.message.platform_id not in gone}
+        silent = {one.sender.id for one in said} - left
+        if head.session is None or not silent:
             return False
         window = await self._parts.history.window(
-            self._claim.conversation, first=head.session.first, limit=1
+            self._claim.conversation, first=head.session.first, limit=LOOK_BACK
         )
-        return bool(window) and _is_asked(window[-1])
+        return _asked_by(window) in silent
 
     async def _pause(self, seconds: float) -> None:
         """Wait for an album's other pictures, or for the person to finish typing."""
@@ -122,7 +144,7 @@ class Working:
             delivery,
             state=TurnState.REFUSED,
             route=SENTENCE + name,
-            remembered=name not in FORGOTTEN,
+            kept=KEPT.get(name, Kept.BOTH),
         )
 
     async def _obey(self, row: Waiting, command: Command, head: Head, delivery: Delivery) -> None:
@@ -138,7 +160,7 @@ class Working:
             state=TurnState.ANSWERED,
             route=COMMAND,
             session=session,
-            remembered=False,
+            kept=Kept.NOTHING,
         )
 
     async def _answer(
@@ -160,6 +182,7 @@ class Working:
         if runs >= MOST_RUNS:
             await answering.give_up()
             return len(rows)
+        self._begun = Begun(answering.turn.id, runs)
         if (late := answering.too_late()) is not None:
             await answering.end_with(late)
             return len(rows)
@@ -227,8 +250,13 @@ class Working:
         )
 
 
-def _is_asked(message: Message) -> bool:
-    """The last of what was said is a person's, or what a tool gave: no answer stands under it."""
-    if message.role is Role.USER:
-        return bool(message.text.strip())
-    return message.role is not Role.ASSISTANT or bool(message.calls)
+def _asked_by(window: Sequence[Message]) -> str | None:
+    """Whose words, or what was done for them, stand last with no answer under it."""
+    if window and window[-1].role is Role.USER and not window[-1].text.strip():
+        return None  # taken back as well
+    for message in reversed(window):
+        if message.role is Role.USER:
+            return message.sender.id if message.sender is not None else None
+        if message.role is Role.ASSISTANT and not message.calls:
+            return None
+    return None

@@ -8,7 +8,7 @@ from enum import StrEnum
 from bot.domain.model import Delta, Finished, Request
 from bot.errors import Permanent, Transient
 from bot.models.closing import closing
-from bot.models.failures import Busy
+from bot.models.failures import Busy, NoRoom
 from bot.ports import Clock, Model
 
 IN_A_ROW = 5
@@ -171,10 +171,15 @@ class Breaker:
             known = True
             self._circuit.spoke()
             raise
-        except Transient:
-            known = True
-            self._circuit.failed(self._clock.monotonic())
+        except Transient as error:
+            known = self._is_its_failure(error)
             raise
         finally:
             if not known:
                 self._circuit.left()
+
+    def _is_its_failure(self, error: Transient) -> bool:
+        if isinstance(error, NoRoom):
+            return False  # it was not asked, so nothing is known of it
+        self._circuit.failed(self._clock.monotonic())
+        return True

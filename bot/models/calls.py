@@ -8,13 +8,15 @@ from bot.errors import Transient
 
 
 class _Call:
-    __slots__ = ("arguments", "id", "index", "name")
+    __slots__ = ("arguments", "id", "index", "is_guess", "name")
 
     def __init__(self, index: int | None, id: str, name: str, arguments: str) -> None:
         self.index = index
         self.id = id
         self.name = name
         self.arguments = arguments
+        self.is_guess = False
+        """Begun without a name of its own, behind arguments that were whole."""
 
 
 class Calls:
@@ -23,7 +25,7 @@ class Calls:
     A fragment belongs to the call of its index. Where the index is missing or says too little,
     the id decides, and then whether the arguments so far are already whole. Ids and names come
     once, again and again, empty or as null: the first that is not empty stands. An empty object
-    as the head of arguments is left out.
+    as the head of arguments is left out, and arguments that are told again make no second call.
     """
 
     __slots__ = ("_calls", "_step")
@@ -41,6 +43,7 @@ class Calls:
         call = self._known(index, id or "")
         if call is None or _begins(call, index, id or "", name or "", text):
             self.put(id, name or (call.name if call is not None else ""), arguments, index=index)
+            self._calls[-1].is_guess = call is not None and not name
             return
         call.id = call.id or id or ""
         call.name = call.name or name or ""
@@ -62,7 +65,7 @@ class Calls:
         """
         seen: set[str] = set()
         joined: list[tuple[str, str, str]] = []
-        for number, call in enumerate(self._calls, start=1):
+        for number, call in enumerate(self._made(), start=1):
             if not call.name:
                 raise Transient(f"{rung}: a tool call without a name")
             id = call.id
@@ -71,6 +74,15 @@ class Calls:
             seen.add(id)
             joined.append((id, call.name, _arguments(call.arguments)))
         return joined
+
+    def _made(self) -> list[_Call]:
+        """Those that are made: one that only says again what stands before it is none."""
+        made: list[_Call] = []
+        for call in self._calls:
+            before = next((one for one in reversed(made) if one.index == call.index), None)
+            if before is None or not _is_told_again(call, before):
+                made.append(call)
+        return made
 
     def _known(self, index: int | None, id: str) -> _Call | None:
         if index is not None:
@@ -101,6 +113,14 @@ def _begins(call: _Call, index: int | None, id: str, name: str, arguments: str) 
     return _is_whole(call.arguments)
 
 
+def _is_told_again(call: _Call, before: _Call) -> bool:
+    # vLLM's xlam parser sends all of the arguments once more at the end (vllm-project/vllm#51697),
+    # others an empty object. Whoever makes a second call at the same index names it (Gemini).
+    if not call.is_guess or call.name != before.name:
+        return False
+    return _is_empty(call.arguments) or _value(call.arguments) == _value(before.arguments)
+
+
 def _as_text(arguments: Any) -> str:
     """Some servers send the object itself instead of its JSON text."""
     if arguments is None or isinstance(arguments, str):
@@ -121,6 +141,15 @@ def _is_whole(arguments: str) -> bool:
     except (msgspec.DecodeError, RecursionError):
         return False
     return True
+
+
+def _value(arguments: str) -> str:
+    """The arguments in one form, however they are spaced and ordered."""
+    text = _arguments(arguments)
+    try:
+        return msgspec.json.encode(msgspec.json.decode(text), order="sorted").decode()
+    except (msgspec.DecodeError, RecursionError):
+        return text
 
 
 def _arguments(text: str) -> str:

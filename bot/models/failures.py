@@ -17,6 +17,10 @@ class Busy(Transient):
     """The provider is there and has enough of us for now (429)."""
 
 
+class NoRoom(Transient):
+    """Nobody was asked: all the connections that we may have are taken. Says nothing of anybody."""
+
+
 class PromptFiltered(Permanent):
     """The provider's content filter refused the question itself."""
 
@@ -49,8 +53,25 @@ _FILTERED = re.compile(r"content_filter|responsibleaipolicy|data_inspection_fail
 _BUSY = re.compile(r"rate.?limit|too many requests|tokens per min|\btpm\b|\brpm\b|throttl")
 _PASSING = re.compile(r"overloaded|server_error|internal|unavailable|timeout|timed out|try again")
 _OURS = re.compile(r"invalid|unsupported|not_found|does not exist|authentication|permission")
-# A code goes into logs, so it must look like one: no text of persons, no key.
-_CODE = re.compile(r"[a-z][a-z0-9_.-]{0,47}")
+# What providers call their complaints, of which a log may name these: any other word that stands
+# where a code should be may be somebody's.
+_CODES = frozenset(
+    """
+    access_denied account_deactivated arrearage authentication_error bad_request badrequesterror
+    billing_hard_limit_reached billing_not_active context_length_exceeded data_inspection_failed
+    deploymentnotfound engine_overloaded_error exceeded_current_quota_error forbidden
+    incorrect_api_key insufficient_balance insufficient_quota insufficient_user_quota
+    internal_error internal_server_error invalid_api_key invalid_authentication_error
+    invalid_model invalid_parameter invalid_parameter_error invalid_request invalid_request_error
+    invalid_value missing_required_parameter model_not_found model_not_supported
+    mistral_error not_found not_found_error notfounderror operationnotsupported overloaded_error
+    permission_denied permission_error rate_limit_error rate_limit_exceeded
+    rate_limit_reached_error resource_exhausted resource_not_found server_error
+    service_unavailable string_above_max_length timeout token_expired too_many_requests
+    unauthorized unknown_model unknown_parameter unsupported_country_region_territory
+    unsupported_parameter unsupported_value upstream_error
+    """.split()
+)
 _ENOUGH = 4000
 
 
@@ -153,6 +174,6 @@ def _passes(status: int | None, words: str) -> bool:
 def _said(rung: str, complaint: Complaint) -> str:
     code = complaint.code.lower()
     parts = [f"HTTP {complaint.status}" if complaint.status else "an error in the answer"]
-    if _CODE.fullmatch(code):
+    if code in _CODES:
         parts.append(code)
     return f"{rung}: {' '.join(parts)}"

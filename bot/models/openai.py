@@ -16,14 +16,17 @@ import httpx2
 import msgspec
 
 from bot.domain.model import Delta, Finished, Reason, Request
+from bot.domain.sentences import Said
 from bot.errors import ParleyError, Permanent, Transient
-from bot.models.failures import Busy, PromptFiltered
+from bot.models import openai_advice as advice
+from bot.models.failures import Busy, NoRoom, PromptFiltered
 from bot.models.gulps import source_of, until_next_gulp
 from bot.models.openai_body import Settings, body_of
 from bot.models.openai_client import OPENAI_URL, Bytes, OpenAIOptions, client_of
-from bot.models.openai_errors import NO_KEY, NO_PLACE, VENDOR_ERRORS, translated
+from bot.models.openai_errors import VENDOR_ERRORS, translated
 from bot.models.openai_wire import Answer
 from bot.models.presets import OPENAI, preset_for
+from bot.models.seats import Seats
 from bot.models.sse import Splitter
 from bot.ports import Clock, Health
 
@@ -56,6 +59,7 @@ class OpenAIModel:
         self._options = options
         self._clock = clock
         self._azure = options.endpoint is not None
+        self._place = "endpoint" if self._azure and options.base_url is None else "base_url"
         url = options.base_url or OPENAI_URL
         preset = OPENAI if self._azure else preset_for(url, options.preset)
         self._settings = Settings(
@@ -66,6 +70,7 @@ class OpenAIModel:
             options.include_usage,
         )
         self._client = client_of(options)
+        self._seats = Seats(options.connections, name=options.name)
         self._gap = options.gap.total_seconds()
         self._closed = False
 
@@ -92,31 +97,47 @@ class OpenAIModel:
         """Ask for the list of models: it needs the key and costs no token."""
         limit = _now() + 2 * self._options.connect.total_seconds()
         try:
-            asking = self._client.get("/models", cast_to=httpx2.Response)
-            await self._within(limit, _TOO_LATE, asking)
+            trouble = await self._trouble(limit)
         except Busy:
-            return self._health()
+            trouble = None
+        except NoRoom:
+            trouble = advice.OF_FILES
         except Transient:
-            return self._health("it does not answer; is base_url right, and is it running?")
+            trouble = advice.of_silence(self._place)
         except Permanent as error:
-            # Many compatible servers have no such list; what matters is that the key is taken.
-            if "HTTP 401" in str(error) or "HTTP 403" in str(error):
-                return self._health("it refuses the key; set api_key")
-            for mistake in (NO_KEY, NO_PLACE):
-                if str(error).endswith(mistake):
-                    return self._health(mistake)
-        return self._health()
+            trouble = advice.of_refusal(error, self._place)
+        detail = self._options.model if trouble is None else trouble.to(self._options.locale)
+        return Health(f"model {self.name}", trouble is None, detail, self._clock.now())
 
-    def _health(self, trouble: str = "") -> Health:
-        detail = trouble or self._options.model
-        return Health(f"model {self.name}", not trouble, detail, self._clock.now())
+    async def _trouble(self, limit: float) -> Said | None:
+        try:
+            asking = self._client.get("/models", cast_to=httpx2.Response)
+            found = await self._within(limit, _TOO_LATE, asking)
+        except Permanent as error:
+            if advice.is_not_found(error):
+                return await self._trouble_without_list(limit)
+            raise
+        # Azure's is a list of what could be deployed.
+        return None if self._azure else advice.of_list(found.content, self._options.model)
+
+    async def _trouble_without_list(self, limit: float) -> Said | None:
+        """Many compatible servers have none; without messages a question costs no token either."""
+        body = {"model": self._options.model}
+        asking = self._client.post(_PATH, cast_to=httpx2.Response, body=body)
+        try:
+            with suppress(Transient):
+                await self._within(limit, _TOO_LATE, asking)
+        except Permanent as error:
+            if advice.is_not_found(error):
+                return advice.of_not_found(self._place, "deployment" if self._azure else "model")
+            raise
+        return None
 
     async def _whole(self, request: Request) -> AsyncGenerator[Delta, None]:
         answer = Answer(self.name, step=request.facts.step)
         deltas: list[Delta]
         try:
-            asking = self._client.post(_PATH, cast_to=httpx2.Response, **self._payload(request))
-            response = await self._within(self._until(request.first_due), _TOO_LATE, asking)
+            response = await self._answered(request)
             # All of it is read before any is handed out: what fails, fails before the first delta.
             deltas = list(answer.whole(response.content))
         except PromptFiltered:
@@ -124,25 +145,32 @@ class OpenAIModel:
         for delta in deltas:
             yield delta
 
+    async def _answered(self, request: Request) -> httpx2.Response:
+        due = self._until(request.first_due)
+        async with self._seats.taken(due):
+            asking = self._client.post(_PATH, cast_to=httpx2.Response, **self._payload(request))
+            return await self._within(due, _TOO_LATE, asking)
+
     async def _streamed(self, request: Request) -> AsyncGenerator[Delta, None]:
         answer = Answer(self.name, step=request.facts.step)
         end, due = self._until(request.deadline), self._until(request.first_due)
-        first = min(due, _now() + self._options.first_token.total_seconds())
-        try:
-            response = await self._begun(request, first)
-            if not _streams(response):
-                for delta in answer.whole(await self._rest(response, due)):
-                    yield delta
-                return
-            limits = _Limits(first, due, end)
-            async with aclosing(self._payloads(response, answer, limits)) as payloads:
-                async for payload in payloads:
-                    for delta in answer.chunk(payload):
+        async with self._seats.taken(due):
+            first = min(due, _now() + self._options.first_token.total_seconds())
+            try:
+                response = await self._begun(request, first)
+                if not _streams(response):
+                    for delta in answer.whole(await self._rest(response, due)):
                         yield delta
-            for delta in answer.end():
-                yield delta
-        except PromptFiltered:
-            yield Finished(Reason.FILTERED, self.name)
+                    return
+                limits = _Limits(first, due, end)
+                async with aclosing(self._payloads(response, answer, limits)) as payloads:
+                    async for payload in payloads:
+                        for delta in answer.chunk(payload):
+                            yield delta
+                for delta in answer.end():
+                    yield delta
+            except PromptFiltered:
+                yield Finished(Reason.FILTERED, self.name)
 
     async def _begun(self, request: Request, first: float) -> httpx2.Response:
         payload = self._payload(request)
@@ -219,7 +247,7 @@ class OpenAIModel:
         raise trouble
 
     def _failure(self, error: Exception) -> ParleyError:
-        return translated(error, self.name, self._clock.now())
+        return translated(error, self.name, self._clock.now(), place=self._place)
 
     def _until(self, time: datetime) -> float:
         """A time by the loop's clock."""

@@ -8,6 +8,8 @@ import httpx2
 from openai import AsyncAzureOpenAI, AsyncOpenAI, AsyncStream, DefaultAioHttpClient
 
 OPENAI_URL = "https://api.openai.com/v1"
+SPARE = 16
+"""Connections beyond the calls: for probes, and for those that are just being closed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,9 @@ class OpenAIOptions:
     first_token: timedelta = timedelta(seconds=20)
     gap: timedelta = timedelta(seconds=30)
     connections: int = 1000
+    """Calls at once; whoever comes later waits for one of them to be over."""
+    locale: str = "en"
+    """In which a probe says what it finds."""
 
 
 class Bytes(AsyncStream[bytes]):
@@ -48,14 +53,17 @@ class Bytes(AsyncStream[bytes]):
 def client_of(options: OpenAIOptions) -> AsyncOpenAI:
     """The client of the place that the options name; it never tries again by itself."""
     connect = options.connect.total_seconds()
+    connections = options.connections + SPARE
     http = DefaultAioHttpClient(
         # As numbers: None would silently mean aiohttp's own limit of 100.
         limits=httpx2.Limits(
-            max_connections=options.connections,
-            max_keepalive_connections=options.connections,
+            max_connections=connections,
+            max_keepalive_connections=connections,
             keepalive_expiry=30.0,
         ),
-        # Reading is bounded by our own budgets, which know a first token from a gap.
+        # `pool` is the time for a whole new connection, its address found included; nobody waits
+        # here for a free one (`Seats`). Reading is bounded by our own budgets, which know a first
+        # token from a gap.
         timeout=httpx2.Timeout(connect=connect, pool=connect, write=30.0, read=None),
     )
     # Local servers take no key, but the client insists on one.

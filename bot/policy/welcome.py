@@ -6,6 +6,7 @@ Nothing that was taken is ever dropped; the one thing to decide is what is taken
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
+from typing import assert_never
 
 from bot.domain.message import Kind
 from bot.domain.patience import Patience
@@ -20,6 +21,8 @@ SHARE = 0.05
 AGAIN = timedelta(seconds=30)
 """Slack comes again at once, after a minute and after five. What is older than this may be there
 for the last time: another node, or an earlier start of ours, may have refused the others."""
+
+_ONCE = frozenset({Kind.COMMAND, Kind.BUTTON})
 
 
 class Welcome(StrEnum):
@@ -53,7 +56,20 @@ def welcome(
         return Welcome.ACCEPT
     if patience is Patience.KEEPS:
         return Welcome.REFUSE
-    # A press or a slash command comes once: its person would only see an error of the platform's.
-    comes_again = kind is Kind.MESSAGE and age < AGAIN
     few = lately.refused < max(FEW, SHARE * lately.delivered)
-    return Welcome.REFUSE if comes_again and few else Welcome.ACCEPT_AS_BUSY
+    again = comes_again(patience, kind=kind, age=age)
+    return Welcome.REFUSE if again and few else Welcome.ACCEPT_AS_BUSY
+
+
+def comes_again(patience: Patience, *, kind: Kind, age: timedelta) -> bool:
+    """Whether its platform will bring it again, `age` after it was written, if it is not taken."""
+    match patience:
+        case Patience.KEEPS:
+            return True
+        case Patience.NONE:
+            return False
+        case Patience.FEW_REFUSALS:
+            # A press or a slash command comes once: its person would only see the platform's error.
+            return kind not in _ONCE and age < AGAIN
+        case _:
+            assert_never(patience)

@@ -73,7 +73,10 @@ class ListenerRows(Listeners, Protocol):
 
 class Ticks(Protocol):
     async def claim_tick(self, job: str, scheduled_at: datetime, node: Node) -> bool:
-        """True for exactly one node; a tick whose holder died undone can be taken again."""
+        """True for exactly one node; a tick whose holder died undone can be taken again.
+
+        So can one whose time comes once more, because the clock was set back.
+        """
         ...
 
     async def tick_done(self, job: str, scheduled_at: datetime) -> None: ...
@@ -153,7 +156,8 @@ class Upkeep(Protocol):
         """Wake lanes that hold work and sleep without a time (there should be none).
 
         Also those in which a message waits and that sleep for longer than any lane rests: the
-        clock was set back since.
+        clock was set back since. So it was where a lease lasts for longer than any may, which is
+        cut short.
         """
         ...
 

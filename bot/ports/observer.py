@@ -50,6 +50,13 @@ class Observer(Protocol):
         output: int,
     ) -> None: ...
 
+    def model_failed(self, *, turn: TurnId, rung: str, outcome: str, reason: str) -> None:
+        """A call of one model brought nothing, whether or not another answers instead.
+
+        `outcome` is transient or permanent; `reason` is our own text, never the provider's.
+        """
+        ...
+
     def tool_ended(
         self, *, turn: TurnId, tool: str, outcome: str, seconds: float, audience: str
     ) -> None:

@@ -21,6 +21,7 @@ from bot.domain.records import (
     Placement,
     Refusal,
     Swept,
+    Waiting,
 )
 
 
@@ -99,6 +100,13 @@ class Lanes(Protocol):
 
         Raises:
             Fenced: the lane has a newer holder.
+        """
+        ...
+
+    async def newest(self, claim: Claim) -> Sequence[Waiting]:
+        """The newest of what waits, oldest first; nothing where the lane has a newer holder.
+
+        A head shows the oldest, and no more than it can hold.
         """
         ...
 
@@ -219,8 +227,9 @@ class Slots(Protocol):
     ) -> OutboxRow | None:
         """The oldest unsent piece, now sending through this slot; `behind`: after this one.
 
-        None while an older one is being sent another way. What the slot had taken already, in a
-        try whose answer was lost, is handed out as if for the first time.
+        None while an older one is being sent another way, or has expired and is not given up yet.
+        What the slot had taken already, in a try whose answer was lost, is handed out as if for
+        the first time.
         """
         ...
 
@@ -285,8 +294,13 @@ class Erasure(Protocol):
 
         What was begun at its address before the chat moved there belongs to it. Done when it
         returns: on SQLite also the write-ahead log is truncated.
-        The undone inbound rows stay (their bodies do not, but for commands and the `order` for
-        it, which is known by its words only and may have to be obeyed once more).
+        The undone inbound rows stay. Of those that were accepted before the `order` for it the
+        bodies do not, but for commands: the order is known by its words only and may have to be
+        obeyed once more, and what is said after it wants its answer.
+
+        Raises:
+            PartlyDone: it is in no table any more, and a trace of it may be found in the
+                database's file until there is room to rewrite that: `retain` does it then.
         """
         ...
 

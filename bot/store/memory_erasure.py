@@ -71,10 +71,10 @@ class MemoryErasure(MemoryHistory):
         for line in self._rows.inbox.values():
             if line.conversation != where or person not in {None, line.person}:
                 continue
-            if line.id == order:
-                continue
             if line.state is not InboxState.WAITING:
                 line.inbound = None
+            elif order is not None and line.id >= order:
+                continue  # said after it: that wants its answer
             elif line.inbound is not None and line.inbound.kind is not Kind.COMMAND:
                 message = replace(line.inbound.message, parts=())
                 line.inbound = replace(line.inbound, message=message)
@@ -89,7 +89,7 @@ class MemoryErasure(MemoryHistory):
             if key[0] != where or key[1] not in turns:
                 continue
             if line.row.state is OutboxState.SENT:
-                line.bare = True
+                line.empty()
             else:
                 del self._rows.outbox[key]
 

@@ -15,16 +15,14 @@ from bot.domain.records import (
     OutboxState,
     Waiting,
 )
-from bot.store.memory_rows import Lane, MemoryRoom
-from bot.store.reading import open_question
+from bot.errors import Fenced
+from bot.store.memory_rows import InboxLine, Lane, MemoryRoom
+from bot.store.reading import HEAD_LIMIT, open_question
 from bot.store.times import EPOCH, to_micros
 from bot.store.turns import in_turn
 
 SLOT_GRACE = timedelta(seconds=2)
 """How long after its slot closed a piece may still be reported."""
-
-HEAD_LIMIT = 200
-"""The most waiting messages that one look at a lane reads."""
 
 UNSENT = (OutboxState.QUEUED, OutboxState.SENDING, OutboxState.HELD)
 
@@ -71,7 +69,7 @@ class MemoryLanes(MemoryRoom):
         self._held(claim)
         conversation, now = claim.conversation, self._now()
         turn, steps = self._unfinished(conversation)
-        waiting = self._head_waiting(conversation)
+        waiting = _shown(self._waiting(conversation)[:HEAD_LIMIT])
         sessions = self._rows.sessions.get(conversation)
         return Head(
             conversation=self._rows.conversations[conversation],
@@ -85,6 +83,13 @@ class MemoryLanes(MemoryRoom):
             approval=self._approval(conversation, waiting, now),
             slot_closes_at=self._slots_close_at(conversation, now),
         )
+
+    async def newest(self, claim: Claim) -> Sequence[Waiting]:
+        try:
+            self._held(claim)
+        except Fenced:
+            return ()
+        return _shown(self._waiting(claim.conversation)[-HEAD_LIMIT:])
 
     async def asked(self, approval: Approval) -> Asked | None:
         turns = [
@@ -164,13 +169,6 @@ class MemoryLanes(MemoryRoom):
                 return line.turn, tuple(steps[n] for n in sorted(steps))
         return None, ()
 
-    def _head_waiting(self, conversation: ConversationId) -> tuple[Waiting, ...]:
-        return tuple(
-            Waiting(line.id, line.inbound, line.received_at, line.refusal)
-            for line in self._waiting(conversation)[:HEAD_LIMIT]
-            if line.inbound is not None
-        )
-
     def _unsent(self, conversation: ConversationId) -> tuple[OutboxRow, ...]:
         return tuple(
             line.row
@@ -213,3 +211,11 @@ class MemoryLanes(MemoryRoom):
             last = sessions[max(sessions)]
             if last.ended_at is None:
                 sessions[last.n] = replace(last, active_at=max(last.active_at, self._now()))
+
+
+def _shown(lines: Sequence[InboxLine]) -> tuple[Waiting, ...]:
+    return tuple(
+        Waiting(line.id, line.inbound, line.received_at, line.refusal)
+        for line in lines
+        if line.inbound is not None
+    )

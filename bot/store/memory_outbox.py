@@ -96,6 +96,8 @@ class MemoryOutbox(MemoryLanes):
         if line.row.state is OutboxState.SENDING:
             is_ours = line.taken is not None and line.taken.slot == slot
             return line.row if is_ours else None
+        if line.row.has_expired(self._now()):
+            return None  # the lane gives it up, or upkeep
         row = self._set(line, state=OutboxState.SENDING, attempts=line.row.attempts + 1)
         line.taken = SlotTake(slot, closes_at)
         return row

@@ -1,6 +1,6 @@
 """The rows of the in-memory store: the tables of the databases, as dictionaries."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import IntEnum
 from itertools import count
@@ -80,6 +80,11 @@ class OutboxLine:
     changed_at: datetime
     taken: SlotTake | None = None
     bare: bool = False
+
+    def empty(self) -> None:
+        """Take its words away, also those in which a platform may have refused it."""
+        self.bare = True
+        self.row = replace(self.row, draft=None, error="")
 
 
 @dataclass(slots=True)

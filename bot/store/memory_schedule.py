@@ -16,6 +16,7 @@ from bot.errors import Fenced
 from bot.store.memory_lanes import UNSENT
 from bot.store.memory_outbox import MemoryOutbox
 from bot.store.memory_rows import ListenerLine, MemoryRoom, Tick
+from bot.store.operating import AHEAD
 
 
 class MemorySessions(MemoryOutbox):
@@ -58,11 +59,19 @@ class MemorySessions(MemoryOutbox):
 
 class MemoryTicks(MemoryRoom):
     async def claim_tick(self, job: str, scheduled_at: datetime, node: Node) -> bool:
+        self._drop_relived(job, scheduled_at)
         tick = self._rows.ticks.get((job, scheduled_at))
         if tick is not None and (tick.done or self._alive(tick.node)):
             return False
         self._rows.ticks[job, scheduled_at] = Tick(node)
         return True
+
+    def _drop_relived(self, job: str, scheduled_at: datetime) -> None:
+        """The clock was set back: what was done then is not done now."""
+        ahead = self._now() + timedelta(microseconds=AHEAD)
+        for key in [key for key, tick in self._rows.ticks.items() if tick.done]:
+            if key[0] == job and key[1] > ahead and key[1] != scheduled_at:
+                del self._rows.ticks[key]
 
     async def tick_done(self, job: str, scheduled_at: datetime) -> None:
         tick = self._rows.ticks.get((job, scheduled_at))

@@ -100,7 +100,7 @@ class MemoryUpkeep(MemorySessions, MemoryErasure):
             and line.changed_at <= before[line.row.state]
         ][:batch]
         for line in old:
-            line.bare = True
+            line.empty()
         return len(old)
 
     def _drop_turns(self, before: datetime, over: datetime, batch: int) -> tuple[int, int, int]:

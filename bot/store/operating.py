@@ -15,6 +15,10 @@ REMEMBERED = micros_of(7 * 86400)
 RESTS = micros_of(90)
 """Longer than a lane rests in which a message waits (`BROKEN` in `bot/engine/lane.py`)."""
 
+AHEAD = micros_of(120)
+"""No firing of the schedule lies so far ahead; a row that does is from before the clock was set
+back."""
+
 LOOKED_AT = 10
 """So many batches of sessions that ended long ago one round of retention looks at."""
 

@@ -80,6 +80,9 @@ class PostgresStore(
             self._lease_pool.ready()
         except FAILURES as error:
             raise explain(error, self._url) from error
+        except ValueError as error:
+            # The driver quotes what it could not read: no cause is kept.
+            raise explain(error, self._url) from None
 
     async def close(self) -> None:
         """Give every connection back."""

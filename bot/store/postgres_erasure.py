@@ -41,14 +41,15 @@ class PostgresErasure(PostgresRoom):
     async def erase(self, tenant: str, address: Address) -> bool:
         place = {"tenant": tenant, "address": place_of(address)}
         async with self._pool.transaction() as transaction:
-            found = await transaction.fetch(shared(say.CONVERSATIONS_AT), place)
-            for (conversation,) in found:
-                where = {"conversation": conversation}
-                # First, as everybody who writes to a conversation does.
-                await transaction.fetch(statements_postgres.LOCK_LANE, where)
-                for statement in say.ERASE:
-                    await transaction.fetch(shared(statement), where)
-        for (conversation,) in found:
+            found = sorted(
+                id for (id,) in await transaction.fetch(shared(say.CONVERSATIONS_AT), place)
+            )
+            # The lane first, as everybody who writes to a conversation does.
+            locks = (statements_postgres.LOCK_LANE, statements_postgres.LOCK_CONVERSATION)
+            for query in (*locks, *(shared(statement) for statement in say.ERASE)):
+                for conversation in found:
+                    await transaction.fetch(query, {"conversation": conversation})
+        for conversation in found:
             self._windows.drop(ConversationId(conversation))
         return bool(found)
 

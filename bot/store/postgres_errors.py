@@ -25,6 +25,12 @@ UNSAID_POOLER = (
 """What the operator does about it, at the start and whenever a statement finds out."""
 
 
+_UNREAD = (
+    "database.url cannot be read; percent-encode / ? # @ [ % in the password, and "
+    "look at what stands behind the question mark"
+)
+
+
 def translate(error: BaseException) -> ParleyError:
     """What the caller does next about it.
 
@@ -45,11 +51,22 @@ def translate(error: BaseException) -> ParleyError:
 
 def explain(error: BaseException, url: str) -> ConfigError:
     """Why the store cannot be opened, and what to do; the password is never part of it."""
+    if _is_of_the_address(error):
+        return ConfigError(f"database: {_UNREAD} ({type(error).__name__})")
     place = urlsplit(url)
     server = server_of(url)
     name = place.path.removeprefix("/") or "(none)"
     user = place.username or "(none)"
     return ConfigError(f"database: {_reason(error, server, name, user)}")
+
+
+def _is_of_the_address(error: BaseException) -> bool:
+    """The driver says what it cannot read with a plain ValueError, more often than with its own."""
+    if isinstance(error, asyncpg.ClientConfigurationError):
+        return True
+    # Values that the database does not take, and certificates, are errors of this kind as well.
+    other = isinstance(error, asyncpg.InterfaceError | OSError)
+    return isinstance(error, ValueError) and not other
 
 
 def server_of(url: str) -> str:

@@ -106,6 +106,9 @@ class PostgresInbox(PostgresRoom):
                     "shard": shard,
                     "place": place_of(new),
                 }
+                # It may have been erased since.
+                if not await transaction.fetch(say.LOCK_CONVERSATION, values):
+                    continue
                 await transaction.fetch(say.ADD_ALIAS, values)
                 await transaction.fetch(shared(FORGET_NAMES), values)
                 await transaction.fetch(shared(MOVE_CONVERSATION), values)

@@ -14,22 +14,21 @@ from bot.store import statements_postgres_claims as claims
 from bot.store.codec import decode_inbound, decode_refusal, decode_sent, decode_step, decode_turn
 from bot.store.lines import Origin
 from bot.store.postgres_pool import Row
-from bot.store.postgres_room import CHANNEL, FRESH, PostgresRoom
+from bot.store.postgres_room import CHANNEL, FRESH, PostgresRoom, held
 from bot.store.postgres_sql import shared
 from bot.store.questions import LOOK_BACK, asked_of, turn_that_asked
 from bot.store.reading import (
+    HEAD_LIMIT,
     approval_of,
     conversation_of,
     open_question,
     outbox_row,
     session_of,
 )
+from bot.store.statements import NEWEST_WAITING
 from bot.store.statements_postgres_upkeep import CLOCK
 from bot.store.statements_upkeep import NEWEST_TURNS, PIECES_OF_TURN
 from bot.store.times import from_micros, micros_of, to_micros
-
-HEAD_LIMIT = 200
-"""The most waiting messages that one look at a lane reads."""
 
 SLOT_GRACE = 2_000_000
 """How long (µs) after its slot closed a piece may still be reported."""
@@ -114,6 +113,11 @@ class PostgresLanes(PostgresRoom):
             ),
             slot_closes_at=_parked(closes_at, unsent or (), now),
         )
+
+    async def newest(self, claim: Claim) -> Sequence[Waiting]:
+        values = {**held(claim), "limit": HEAD_LIMIT}
+        rows = await self._pool.fetch(shared(NEWEST_WAITING), values)
+        return tuple(_waiting(row) for row in reversed(rows))
 
     async def asked(self, approval: Approval) -> Asked | None:
         where = {"conversation": approval.conversation}

@@ -11,11 +11,12 @@ from bot.domain.records import Entry, OutboxRow, OutboxState, UsageRow
 from bot.store import statements, statements_upkeep
 from bot.store.codec import decode_message
 from bot.store.names import parse, person_of, place_of
+from bot.store.postgres_pool import Row
 from bot.store.postgres_room import PostgresRoom
 from bot.store.postgres_sql import shared
 from bot.store.reading import (
     conversation_of,
-    entry_of,
+    entries_of,
     outbox_row,
     waiting_entry_of,
 )
@@ -53,16 +54,10 @@ class PostgresReading(PostgresRoom):
             "before": _NEWEST if before is None else before,
             "limit": limit,
         }
-        # What waits is looked for first: what is answered in between is then found twice, not
-        # never, and its event key tells.
-        waiting: list[Entry] = []
+        waiting: list[Row] = []
         if before is None:
-            rows = await self._pool.fetch(shared(statements_upkeep.PAGE_WAITING), where)
-            waiting = [waiting_entry_of(row) for row in rows]
-        said = await self._pool.fetch(shared(statements_upkeep.PAGE), where)
-        entries = [entry_of(row) for row in reversed(said)]
-        answered = {entry.event_key for entry in entries}
-        return entries + [entry for entry in waiting if entry.event_key not in answered]
+            waiting = await self._pool.fetch(shared(statements_upkeep.PAGE_WAITING), where)
+        return entries_of(await self._pool.fetch(shared(statements_upkeep.PAGE), where), waiting)
 
     async def awaited(self, tenant: str, address: Address, sender: Sender) -> Sequence[Address]:
         values = {"tenant": tenant, "who": person_of(address, sender)}
@@ -73,8 +68,7 @@ class PostgresReading(PostgresRoom):
         values = {"tenant": tenant, "who": sender, "limit": limit}
         waiting = await self._pool.fetch(shared(statements_upkeep.WAITING_BY), values)
         said = await self._pool.fetch(shared(statements_upkeep.SAID_BY), values)
-        entries = [entry_of(row) for row in reversed(said)]
-        entries += [waiting_entry_of(row) for row in waiting]
+        entries = entries_of(said, waiting)
         entries.sort(key=lambda entry: entry.message.sent_at)
         return entries[-limit:]
 

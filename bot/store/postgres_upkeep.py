@@ -7,11 +7,28 @@ from functools import partial
 
 from bot.domain.conversation import ConversationId, Ending, Session, TurnId
 from bot.domain.operating import StoreHealth
-from bot.domain.records import Claim, IdleRule, Node, OutboxRow, OutboxState, Retention, Swept
+from bot.domain.records import (
+    LONGEST_LEASE,
+    Claim,
+    IdleRule,
+    Node,
+    OutboxRow,
+    OutboxState,
+    Retention,
+    Swept,
+)
 from bot.errors import ParleyError, PartlyDone, Permanent, Transient
 from bot.store import statements_postgres_upkeep as say
 from bot.store import statements_upkeep
-from bot.store.operating import LOOKED_AT, REMEMBERED, RESTS, Seen, unsure_lasts, usage_lasts
+from bot.store.operating import (
+    AHEAD,
+    LOOKED_AT,
+    REMEMBERED,
+    RESTS,
+    Seen,
+    unsure_lasts,
+    usage_lasts,
+)
 from bot.store.postgres_room import PostgresRoom, hold, plain
 from bot.store.postgres_sql import shared
 from bot.store.reading import readable_rows
@@ -96,6 +113,8 @@ class PostgresUpkeep(PostgresRoom):
         return sorted(rows, key=lambda row: (row.created_at, row.turn, row.piece))
 
     async def repair(self) -> int:
+        longest = micros_of(LONGEST_LEASE.total_seconds())
+        await self._pool.fetch(say.CUT_LEASES, {"longest": longest})
         return len(await self._pool.fetch(say.REPAIR, {"rests": RESTS}))
 
     async def health(self) -> StoreHealth:
@@ -139,6 +158,7 @@ class PostgresUpkeep(PostgresRoom):
             "at": to_micros(scheduled_at),
             "me": node.name,
             "holder": node.epoch,
+            "ahead": AHEAD,
         }
         return bool(await self._pool.fetch(say.CLAIM_TICK, values))
 

@@ -13,7 +13,14 @@ from bot.domain.conversation import (
     Session,
     TurnId,
 )
-from bot.domain.records import Approval, Entry, OutboxRow, OutboxState, Waiting
+from bot.domain.records import (
+    MOST_WAITING,
+    Approval,
+    Entry,
+    OutboxRow,
+    OutboxState,
+    Waiting,
+)
 from bot.store.codec import (
     UNREADABLE,
     decode_inbound,
@@ -23,6 +30,10 @@ from bot.store.codec import (
 )
 from bot.store.names import parse
 from bot.store.times import from_micros
+
+HEAD_LIMIT = 2 * MOST_WAITING
+"""The most waiting messages that one look at a lane reads: more than may wait, so that those that
+are too many are told so together."""
 
 
 def conversation_of(row: Sequence[Any]) -> Conversation:
@@ -114,6 +125,18 @@ def waiting_entry_of(row: Sequence[Any]) -> Entry:
     """What still waits, from (body, address, event_key)."""
     body, address, event_key = row
     return Entry(decode_inbound(body).message, parse(address), event_key, waiting=True)
+
+
+def entries_of(said: Iterable[Sequence[Any]], waiting: Iterable[Sequence[Any]]) -> list[Entry]:
+    """What was said, given the newest first, then what waits; the oldest first.
+
+    What waits has to be looked for first. What is answered in between is then found twice, not
+    never, and its event key tells, which is one conversation's.
+    """
+    entries = [entry_of(row) for row in said][::-1]
+    answered = {(entry.address, entry.event_key) for entry in entries}
+    waits = map(waiting_entry_of, waiting)
+    return entries + [one for one in waits if (one.address, one.event_key) not in answered]
 
 
 def time_of(micros: int | None) -> datetime | None:

@@ -11,6 +11,7 @@ from bot.ports import Clock, Hints, ListenerRows
 from bot.store.hints import NoHints
 from bot.store.lock import Lock
 from bot.store.migrate import check_readable, migrate_sqlite
+from bot.store.sqlite_copying import free_bytes
 from bot.store.sqlite_erasure import SqliteErasure
 from bot.store.sqlite_file import connect_reading, create
 from bot.store.sqlite_inbox import SqliteInbox
@@ -45,8 +46,15 @@ class SqliteStore(
     works while a server runs.
     """
 
-    def __init__(self, path: Path, clock: Clock, *, mode: Mode = "write") -> None:
-        super().__init__(path, clock)
+    def __init__(
+        self,
+        path: Path,
+        clock: Clock,
+        *,
+        mode: Mode = "write",
+        free: Callable[[Path], int] = free_bytes,
+    ) -> None:
+        super().__init__(path, clock, free=free)
         self._mode = mode
         self._lock = Lock(path)
 

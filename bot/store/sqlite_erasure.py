@@ -1,7 +1,8 @@
 """Deleting on SQLite, until neither the file nor its log holds a trace."""
 
 import sqlite3
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -9,43 +10,25 @@ from typing import Any
 from bot.domain.address import Address, Sender
 from bot.domain.conversation import ConversationId, InboundId
 from bot.domain.records import Claim
-from bot.errors import Transient
 from bot.ports import Clock
 from bot.store import statements_upkeep as say
 from bot.store.codec import decode_inbound, encode_inbound
 from bot.store.names import person_of, place_of
-from bot.store.sqlite_file import cut_log
-from bot.store.sqlite_room import SqliteRoom, holding
-
-CUTS = 5
-"""How often the log is tried to be cut off before whoever wants it is told that it cannot be."""
-
-SHORTEST, LONGEST = 0.1, 3.0
-"""Seconds between two tries; the pause grows as long as somebody reads the log."""
+from bot.store.sqlite_copying import free_bytes
+from bot.store.sqlite_room import holding
+from bot.store.sqlite_wiping import Deletion, SqliteWiping
 
 ORDERS = 1000
 """How many orders to forget are remembered: one that is obeyed again has no more to delete."""
 
 
-@dataclass(slots=True)
-class _Owed:
-    """What was deleted from the tables, and may still be found in the file or in its log."""
-
-    deletion: int
-    tries: int = 0
-
-    def pause(self) -> float:
-        """How long to wait before the next try."""
-        return min(SHORTEST * 2.0 ** (self.tries - 1), LONGEST) if self.tries else 0.0
-
-
-class SqliteErasure(SqliteRoom):
-    def __init__(self, path: Path, clock: Clock) -> None:
-        super().__init__(path, clock)
-        # Deletions are numbered; all up to `_rewritten` are in no page that is left of the file.
-        self._deletions = self._rewritten = 0
-        self._forgotten: dict[tuple[InboundId, Sender | None], _Owed] = {}
-        self._erased: dict[str, _Owed] = {}
+class SqliteErasure(SqliteWiping):
+    def __init__(
+        self, path: Path, clock: Clock, *, free: Callable[[Path], int] = free_bytes
+    ) -> None:
+        super().__init__(path, clock, free=free)
+        self._forgotten: dict[tuple[InboundId, Sender | None], Deletion] = {}
+        self._erased: dict[str, Deletion] = {}
 
     async def forget(
         self, claim: Claim, sender: Sender | None, *, order: InboundId | None = None
@@ -66,16 +49,16 @@ class SqliteErasure(SqliteRoom):
                 _forget(db, {**values, "conversation": where})
             return self._deleted()
 
-        owed = None if order is None else self._forgotten.get((order, sender))
-        if owed is None:
+        deletion = None if order is None else self._forgotten.get((order, sender))
+        if deletion is None:
             try:
-                owed = _Owed(await self._writer.run(write))
+                deletion = Deletion(await self._writer.run(write))
             finally:
                 for where in covered:
                     self._windows.drop(where)
             if order is not None:
-                self._remember((order, sender), owed)
-        await self._cut_off(owed)
+                self._remember((order, sender), deletion)
+        await self._wipe(deletion)
 
     async def erase(self, tenant: str, address: Address) -> bool:
         place = {"tenant": tenant, "address": place_of(address)}
@@ -92,59 +75,24 @@ class SqliteErasure(SqliteRoom):
             self._homes.clear()
             return found, bool(owed), self._deleted()
 
-        found, is_owed, deletion = await self._writer.run(write)
+        found, is_owed, number = await self._writer.run(write)
         for conversation in found:
             self._windows.drop(ConversationId(conversation))
         if not is_owed:
             return False
         # Asked again, what this process has rewritten already is only to be cut off.
-        owed = self._erased.get(mark["name"])
-        if found or owed is None:
-            owed = self._erased[mark["name"]] = _Owed(deletion)
-        await self._cut_off(owed)
+        deletion = self._erased.get(mark["name"])
+        if found or deletion is None:
+            deletion = self._erased[mark["name"]] = Deletion(number)
+        await self._wipe(deletion)
         await self._writer.run(lambda db: db.execute(say.DROP_SETTING, mark))
         self._erased.pop(mark["name"], None)
         return True
 
-    def _remember(self, order: tuple[InboundId, Sender | None], owed: _Owed) -> None:
+    def _remember(self, order: tuple[InboundId, Sender | None], deletion: Deletion) -> None:
         if len(self._forgotten) >= ORDERS:
             del self._forgotten[next(iter(self._forgotten))]
-        self._forgotten[order] = owed
-
-    def _deleted(self) -> int:
-        """The number of a deletion, given by the writer's thread."""
-        self._deletions += 1
-        return self._deletions
-
-    async def _cut_off(self, owed: _Owed) -> None:
-        """Rewrite the file, then empty the log: only then is what was deleted gone.
-
-        Raises:
-            Transient: somebody reads the old pages; what was deleted is still in the log. Whoever
-                asks again goes on from here.
-        """
-        for _ in range(CUTS):
-            # Others write meanwhile: it is not the writer's thread that waits.
-            await self._clock.sleep(owed.pause())
-            owed.tries += 1
-            if await self._writer.run(lambda db: self._cut(db, owed.deletion), alone=True):
-                owed.tries = 0
-                return
-        raise Transient("the log cannot be cut off while another program reads the database")
-
-    def _cut(self, db: sqlite3.Connection, deletion: int) -> bool:
-        # Not while somebody reads the log: it would grow by the size of the whole file.
-        if not cut_log(db):
-            return False
-        if self._rewritten >= deletion:
-            return True
-        # `secure_delete` wipes what is deleted, but not the copies that SQLite left in the unused
-        # part of pages that it split before (found by the test that looks for a marker). Only a
-        # file that is written anew has none; it takes half a second for 100 MB, in which others
-        # wait to write.
-        db.execute("VACUUM")
-        self._rewritten = self._deletions
-        return cut_log(db)
+        self._forgotten[order] = deletion
 
 
 def _mark_of(tenant: str, address: str) -> str:

@@ -13,6 +13,7 @@ from bot.store import statements
 from bot.store.codec import decode_inbound, decode_refusal, decode_sent, decode_step, decode_turn
 from bot.store.questions import LOOK_BACK, asked_of, turn_that_asked
 from bot.store.reading import (
+    HEAD_LIMIT,
     approval_of,
     conversation_of,
     open_question,
@@ -20,12 +21,9 @@ from bot.store.reading import (
     session_of,
 )
 from bot.store.sqlite_room import Rows, SqliteRoom, held
-from bot.store.statements_upkeep import NEWEST_TURNS, PIECES_OF_TURN
+from bot.store.statements_upkeep import BURY_NODES, NEWEST_TURNS, PIECES_OF_TURN
 from bot.store.times import from_micros, micros_of, to_micros
 from bot.store.turns import in_turn
-
-HEAD_LIMIT = 200
-"""The most waiting messages that one look at a lane reads."""
 
 SLOT_GRACE = 2_000_000
 """How long (µs) after its slot closed a piece may still be reported."""
@@ -45,11 +43,17 @@ class SqliteLanes(SqliteRoom):
         }
 
         def write(db: sqlite3.Connection) -> int:
+            if not self._has_joined:
+                # Whoever joined before has died: the lock on the file is ours. Its lease may lie
+                # far ahead all the same, where the clock was set back since.
+                db.execute(BURY_NODES)
             ((epoch,),) = db.execute(statements.JOIN, values).fetchall()
             self._abandoned_at = 0
             return int(epoch)
 
-        return Node(name, await self._writer.run(write))
+        epoch = await self._writer.run(write)
+        self._has_joined = True
+        return Node(name, epoch)
 
     async def renew(self, node: Node, lease: timedelta) -> bool:
         now = self._now()
@@ -135,6 +139,11 @@ class SqliteLanes(SqliteRoom):
             slot_closes_at=_latest(closes_at, taken_until, now),
         )
 
+    async def newest(self, claim: Claim) -> Sequence[Waiting]:
+        values = {**held(claim), "limit": HEAD_LIMIT}
+        rows = self._read(statements.NEWEST_WAITING, values)
+        return tuple(_waiting(row) for row in reversed(rows))
+
     async def asked(self, approval: Approval) -> Asked | None:
         where = {"conversation": approval.conversation}
         newest = self._read(NEWEST_TURNS, {**where, "limit": LOOK_BACK})
@@ -213,12 +222,7 @@ class SqliteLanes(SqliteRoom):
 
     def _waiting(self, claim: Claim) -> tuple[Waiting, ...]:
         values = {"conversation": claim.conversation, "limit": HEAD_LIMIT}
-        return tuple(
-            Waiting(
-                InboundId(id), decode_inbound(body), from_micros(received), decode_refusal(refusal)
-            )
-            for id, body, received, refusal in self._read(statements.HEAD_WAITING, values)
-        )
+        return tuple(_waiting(row) for row in self._read(statements.HEAD_WAITING, values))
 
     def _approval(self, claim: Claim, waiting: Sequence[Waiting], now: int) -> Approval | None:
         found = self._read(statements.HEAD_APPROVALS, {"conversation": claim.conversation})
@@ -236,6 +240,13 @@ def _tenants(ask: Callable[[str, Mapping[str, Any]], Rows]) -> Iterator[tuple[st
 
 def _me(node: Node) -> dict[str, Any]:
     return {"node": node.name, "holder": node.epoch}
+
+
+def _waiting(row: tuple[Any, ...]) -> Waiting:
+    id, body, received_at, refusal = row
+    return Waiting(
+        InboundId(id), decode_inbound(body), from_micros(received_at), decode_refusal(refusal)
+    )
 
 
 def _latest(closes_at: int | None, taken_until: int | None, now: int) -> datetime | None:

@@ -93,7 +93,8 @@ class SqliteOutbox(SqliteRoom):
         *,
         behind: OutboxRow | None = None,
     ) -> OutboxRow | None:
-        now = self._now()
+        at = self._clock.now()
+        now = to_micros(at)
         last = (-1, -1) if behind is None else (behind.turn, behind.piece)
         values = {"conversation": conversation, "via": slot, "now": now}
 
@@ -108,6 +109,8 @@ class SqliteOutbox(SqliteRoom):
             row = outbox_row(columns)
             if row.state is OutboxState.SENDING:
                 return row if taken_by == slot else None
+            if row.has_expired(at):
+                return None  # the lane gives it up, or upkeep
             taken = {**values, **_key(row), "until": to_micros(closes_at)}
             db.execute(statements.TAKE_FOR_SLOT, taken)
             return replace(row, state=OutboxState.SENDING, attempts=row.attempts + 1)

@@ -12,8 +12,8 @@ from bot.domain.records import Entry, OutboxRow, OutboxState, UsageRow
 from bot.store import statements, statements_upkeep
 from bot.store.codec import decode_message
 from bot.store.names import parse, person_of, place_of
-from bot.store.reading import conversation_of, entry_of, outbox_row, waiting_entry_of
-from bot.store.sqlite_room import SqliteRoom
+from bot.store.reading import conversation_of, entries_of, outbox_row, waiting_entry_of
+from bot.store.sqlite_room import Rows, SqliteRoom
 from bot.store.times import to_micros
 
 _NEWEST = 2**62
@@ -46,16 +46,10 @@ class SqliteReading(SqliteRoom):
             "before": _NEWEST if before is None else before,
             "limit": limit,
         }
-        # What waits is looked for first: what is answered in between, by the writer's thread, is
-        # then found twice, not never, and its event key tells.
-        waiting: list[Entry] = []
+        waiting: Rows = []
         if before is None:
-            rows = self._read(statements_upkeep.PAGE_WAITING, where)
-            waiting = [waiting_entry_of(row) for row in rows]
-        said = self._read(statements_upkeep.PAGE, where)
-        entries = [entry_of(row) for row in reversed(said)]
-        answered = {entry.event_key for entry in entries}
-        return entries + [entry for entry in waiting if entry.event_key not in answered]
+            waiting = self._read(statements_upkeep.PAGE_WAITING, where)
+        return entries_of(self._read(statements_upkeep.PAGE, where), waiting)
 
     async def awaited(self, tenant: str, address: Address, sender: Sender) -> Sequence[Address]:
         values = {"tenant": tenant, "who": person_of(address, sender)}
@@ -70,11 +64,8 @@ class SqliteReading(SqliteRoom):
         values = {"tenant": tenant, "who": sender, "limit": limit}
 
         def look(db: sqlite3.Connection) -> list[Entry]:
-            said = db.execute(statements_upkeep.SAID_BY, values).fetchall()
             waiting = db.execute(statements_upkeep.WAITING_BY, values).fetchall()
-            return [entry_of(row) for row in reversed(said)] + [
-                waiting_entry_of(row) for row in waiting
-            ]
+            return entries_of(db.execute(statements_upkeep.SAID_BY, values).fetchall(), waiting)
 
         entries = sorted(await self._scan(look), key=lambda entry: entry.message.sent_at)
         return entries[-limit:]

@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -21,6 +22,9 @@ from bot.store.windows import Windows
 
 HOMES = 4096
 """The most conversations whose place the writer remembers."""
+
+SCANS = 4
+"""Scans at once; who comes later waits for one to end."""
 
 _T = TypeVar("_T")
 Values = Mapping[str, Any]
@@ -56,7 +60,10 @@ class SqliteRoom:
         self._windows = Windows()
         self._writer = Writer(lambda: connect(path), rolled_back=self._homes.clear)
         self._reader: sqlite3.Connection | None = None
+        # Not the loop's own pool: a plugin's call that hangs in one of its threads keeps that.
+        self._scanners = ThreadPoolExecutor(SCANS, thread_name_prefix="sqlite-scan")
         self._abandoned_at = 0
+        self._has_joined = False
         # The tenant whose lane was claimed last: the next claim begins behind it.
         self._served = ""
         # Up to where retention has looked at sessions that ended long ago.
@@ -76,7 +83,8 @@ class SqliteRoom:
 
     async def _scan(self, look: Callable[[sqlite3.Connection], _T]) -> _T:
         """What walks over many rows, beside the loop."""
-        return await asyncio.to_thread(self._look, look)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._scanners, self._look, look)
 
     def _look(self, look: Callable[[sqlite3.Connection], _T]) -> _T:
         with translated():

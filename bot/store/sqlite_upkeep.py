@@ -9,10 +9,20 @@ from typing import NamedTuple
 from bot.domain.conversation import ConversationId, Ending, Session, TurnId
 from bot.domain.operating import StoreHealth
 from bot.domain.records import Claim, IdleRule, Node, OutboxRow, OutboxState, Retention, Swept
+from bot.errors import PartlyDone, Transient
 from bot.store import statements_upkeep as say
-from bot.store.operating import LOOKED_AT, REMEMBERED, RESTS, Seen, unsure_lasts, usage_lasts
+from bot.store.operating import (
+    AHEAD,
+    LOOKED_AT,
+    REMEMBERED,
+    RESTS,
+    Seen,
+    unsure_lasts,
+    usage_lasts,
+)
 from bot.store.reading import readable_rows
 from bot.store.sqlite_room import Rows, SqliteRoom, owner
+from bot.store.sqlite_wiping import SqliteWiping
 from bot.store.statements import LIMIT, WAKE_AT, sql
 from bot.store.statements_operators import COUNT_UNSURE, DROP_UNSURE, UNSURE
 from bot.store.statements_signals import DROP_SIGNALS
@@ -67,7 +77,7 @@ class SqliteSessions(SqliteRoom):
         return await self._writer.run(write) if found else []
 
 
-class SqliteUpkeep(SqliteRoom):
+class SqliteUpkeep(SqliteWiping):
     async def retain(self, rules: Retention) -> Mapping[str, int]:
         now = self._now()
         retain = now - micros_of(rules.retain_seconds)
@@ -110,10 +120,15 @@ class SqliteUpkeep(SqliteRoom):
             }
 
         counts = await self._writer.run(write)
-        self._seen = old.seen
-        await self._writer.run(_shrink, alone=True)
+        # Before anything that may fail: those lines are gone.
         for where in {where for where, _ in old.messages}:
             self._windows.drop(ConversationId(where))
+        self._seen = old.seen
+        try:
+            await self._writer.run(_shrink, alone=True)
+            await self._wipe_what_is_owed()
+        except Transient as error:
+            raise PartlyDone(str(error), counts) from error
         return counts
 
     async def expire_outbox(self, hold: timedelta, limit: int = 1000) -> Sequence[OutboxRow]:
@@ -215,17 +230,19 @@ class SqliteUpkeep(SqliteRoom):
         return await self._writer.run(write)
 
     async def claim_tick(self, job: str, scheduled_at: datetime, node: Node) -> bool:
-        at = to_micros(scheduled_at)
+        at, now = to_micros(scheduled_at), self._now()
         row = {"job": job, "scheduled_at": at, "node": node.name, "epoch": node.epoch}
         again = {
             "which": job,
             "at": at,
             "me": node.name,
             "holder": node.epoch,
-            "now": self._now(),
+            "now": now,
+            "ahead": now + AHEAD,
         }
 
         def write(db: sqlite3.Connection) -> bool:
+            db.execute(say.DROP_RELIVED, again)
             first = db.execute(say.ADD_TICK, row).rowcount
             return bool(first or db.execute(say.TAKE_TICK, again).rowcount)
 

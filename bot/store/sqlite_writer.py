@@ -19,6 +19,7 @@ import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
@@ -113,6 +114,7 @@ class Writer:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._db: sqlite3.Connection | None = None
         self._stopped = True
+        self._ended = asyncio.Event()
         self._pages = pages
         self._large = large
         self._log: Path | None = None
@@ -124,6 +126,7 @@ class Writer:
     def start(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._stopped = False
+        self._ended = asyncio.Event()
         self._thread = threading.Thread(target=self._serve, name="sqlite-writer", daemon=True)
         self._thread.start()
 
@@ -133,7 +136,9 @@ class Writer:
         if thread is not None:
             self._stopped = True
             self._queue.put(None)
-            await asyncio.to_thread(thread.join)
+            # Not from a thread of the loop's own pool: plugins may have filled that for good.
+            await self._ended.wait()
+            thread.join()
 
     async def run(self, operation: Operation[_T], *, alone: bool = False) -> _T:
         """Its result, once it is on disk.
@@ -162,13 +167,16 @@ class Writer:
             # Not even a close: SQLite would copy the rest, call the log done and delete it.
             self._end_at_once(_LOST, LOST)
         finally:
-            self._stopped = True
-            self._refuse_the_rest()
-            error = sys.exc_info()[1]
-            if error is not None:
-                self._end_at_once(_broken(error), BROKEN)
-            if self._db is not None:
-                self._db.close()
+            try:
+                self._stopped = True
+                self._refuse_the_rest()
+                error = sys.exc_info()[1]
+                if error is not None:
+                    self._end_at_once(_broken(error), BROKEN)
+                if self._db is not None:
+                    self._db.close()
+            finally:
+                self._say_in_the_loop(self._ended.set)
 
     def _work(self) -> None:
         kept: list[_Job] = []
@@ -318,9 +326,13 @@ class Writer:
     def _resolve(self, group: list[_Job]) -> None:
         """Wake everyone who waits with one call into the loop."""
         done = [job for job in group if job.future is not None]
-        if done and self._loop is not None:
+        if done:
+            self._say_in_the_loop(partial(_deliver, done))
+
+    def _say_in_the_loop(self, word: Callable[[], object]) -> None:
+        if self._loop is not None:
             with suppress(RuntimeError):  # the loop is closed: nobody waits any more
-                self._loop.call_soon_threadsafe(_deliver, done)
+                self._loop.call_soon_threadsafe(word)
 
 
 def _because(error: sqlite3.Error) -> ParleyError:

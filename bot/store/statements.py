@@ -348,6 +348,12 @@ HEAD_WAITING = sql(
     .order_by(inbox.c.id)
     .limit(LIMIT)
 )
+NEWEST_WAITING = sql(
+    select(inbox.c.id, inbox.c.body, inbox.c.received_at, inbox.c.refusal)
+    .where(inbox.c.conversation_id == HERE, WAITING, exists().where(HELD))
+    .order_by(inbox.c.id.desc())
+    .limit(LIMIT)
+)
 # Without an order: asked for one, SQLite's planner walks every turn of the conversation by key.
 HEAD_TURN = sql(
     select(turn.c.id, turn.c.body, turn.c.draft).where(turn.c.conversation_id == HERE, THINKING)

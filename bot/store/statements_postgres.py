@@ -143,6 +143,9 @@ RETURNING node IS NULL
 )
 HOLD = query("WITH <held> SELECT tenant, shard FROM held", **PARTS)
 LOCK_LANE = query("SELECT FROM lane WHERE conversation_id = :conversation FOR UPDATE")
+# Before its lines, as /forget and retention do it: the other way round each would wait for the
+# other.
+LOCK_CONVERSATION = query("SELECT id FROM conversation WHERE id = :conversation FOR UPDATE")
 # Itself, and what was begun at its address before the platform told that the chat has moved there.
 LOCK_NAMESAKES = query(
     """

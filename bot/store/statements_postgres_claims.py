@@ -42,6 +42,16 @@ tenants AS (
     ORDER BY tenant, wake_at LIMIT 1) following
 )"""
 
+# Whose epoch is over: by `n`, the row of its node as the statement found it, and by the newest
+# version of the lane. Who has come back under its name since, and holds it again, has a later one.
+_LEFT_BEHIND = """l.node = n.name AND l.epoch < n.epoch
+    + CASE WHEN n.alive_until <= (SELECT now FROM clock) THEN 1 ELSE 0 END"""
+_ME = """
+me AS MATERIALIZED (
+  SELECT FROM node
+  WHERE name = :node AND epoch = :holder AND alive_until > (SELECT now FROM clock)
+)"""
+
 # A fence is never used twice, not even when a crash of the database took back a claim that
 # nobody had waited for: it is at least the time.
 #
@@ -52,15 +62,10 @@ tenants AS (
 # passing over those that another node is taking just now.
 CLAIM = query(
     """
-WITH RECURSIVE <clock>,
-me AS MATERIALIZED (
-  SELECT FROM node
-  WHERE name = :node AND epoch = :holder AND alive_until > (SELECT now FROM clock)
-),
+WITH RECURSIVE <clock>, <me>,
 left_behind AS MATERIALIZED (
   SELECT l.conversation_id, l.fence, l.wake_at FROM node n
-  JOIN lane l ON l.node = n.name AND l.epoch < n.epoch
-    + CASE WHEN n.alive_until <= (SELECT now FROM clock) THEN 1 ELSE 0 END
+  JOIN lane l ON <left_behind>
   WHERE EXISTS (SELECT FROM me)
   LIMIT (:limit::bigint + 1) / 2
   FOR NO KEY UPDATE OF l SKIP LOCKED
@@ -118,29 +123,37 @@ ORDER BY found.wake_at NULLS FIRST
 """,
     tenants=_TENANTS,
     free=_FREE,
+    me=_ME,
+    left_behind=_LEFT_BEHIND,
     **PARTS,
 )
 CLAIM_ONE = query(
     """
-WITH <clock>,
-found AS MATERIALIZED (
+WITH <clock>, <me>,
+left_behind AS MATERIALIZED (
+  SELECT l.conversation_id, l.fence FROM node n
+  JOIN lane l ON <left_behind>
+  WHERE l.conversation_id = :conversation AND EXISTS (SELECT FROM me)
+  FOR NO KEY UPDATE OF l SKIP LOCKED
+),
+due AS MATERIALIZED (
   SELECT conversation_id, fence FROM lane
-  WHERE conversation_id = :conversation
-    AND EXISTS (
-      SELECT FROM node
-      WHERE name = :node AND epoch = :holder AND alive_until > (SELECT now FROM clock))
-    AND CASE WHEN lane.node IS NULL THEN wake_at <= (SELECT now FROM clock)
-      ELSE NOT EXISTS (
-        SELECT FROM node
-        WHERE name = lane.node AND node.epoch = lane.epoch
-          AND alive_until > (SELECT now FROM clock)) END
+  WHERE conversation_id = :conversation AND <free> AND wake_at <= (SELECT now FROM clock)
+    AND EXISTS (SELECT FROM me)
   FOR NO KEY UPDATE SKIP LOCKED
+),
+found AS MATERIALIZED (
+  SELECT conversation_id, fence FROM left_behind
+  UNION ALL SELECT conversation_id, fence FROM due
 )
 UPDATE lane SET node = :node, epoch = :holder, wake_at = NULL,
   fence = greatest(lane.fence + 1, (SELECT now FROM clock))
 FROM found WHERE lane.conversation_id = found.conversation_id
 RETURNING lane.conversation_id, lane.fence, found.fence, <hasty>
 """,
+    free=_FREE,
+    me=_ME,
+    left_behind=_LEFT_BEHIND,
     **PARTS,
 )
 LET_GO = query(

@@ -248,10 +248,11 @@ SELECT FROM held
 
 # ---- slots -------------------------------------------------------------------------------
 
+# What has expired stands in the way until it is given up: the lane does it, or upkeep.
 TAKE_FOR_SLOT = query(
     """
 WITH oldest AS MATERIALIZED (
-  SELECT o.turn, o.piece, o.state, o.slot FROM outbox o
+  SELECT o.turn, o.piece, o.state, o.slot, o.expires_at FROM outbox o
   WHERE o.conversation_id = :conversation AND o.state IN <unsent>
     AND (o.turn, o.piece) > (:turn, :piece)
     AND EXISTS (SELECT FROM slot
@@ -265,6 +266,7 @@ UPDATE outbox o SET state = 'sending', changed_at = <now>, slot = :slot, slot_cl
 FROM oldest
 WHERE o.conversation_id = :conversation AND o.turn = oldest.turn AND o.piece = oldest.piece
   AND (oldest.state <> 'sending' OR oldest.slot = :slot)
+  AND NOT (oldest.state = 'queued' AND coalesce(oldest.expires_at <= <now>, false))
 RETURNING <returned>
 """,
     **_OUTBOX,

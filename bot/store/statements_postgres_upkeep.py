@@ -13,8 +13,10 @@ o.state IN ('queued', 'sending', 'held') AND o.state <> 'held' AND NOT EXISTS (
 
 # ---- sessions ----------------------------------------------------------------------------
 
-# The lanes are locked, so that no turn begins in a session while it is being ended. The first
-# rule that matches says how long a session may rest.
+# The lanes are locked, so that no turn begins in a session while it is being ended. A message that
+# is accepted between our snapshot and the lock is told by its lane alone: that it is awake is asked
+# again of the locked row (READ COMMITTED). The first rule that matches says how long a session may
+# rest.
 SWEEP = query(
     """
 WITH clock AS MATERIALIZED (SELECT <now> AS now),
@@ -218,6 +220,15 @@ RETURNING 1
 """,
     sendable=_SENDABLE,
 )
+# By the clock of before it was set back: a node that died with it would live on for as long. Who
+# lives has renewed its lease long before this one ends.
+CUT_LEASES = query(
+    """
+UPDATE node SET alive_until = <now> + :longest::bigint
+WHERE alive_until > <now> + :longest::bigint
+RETURNING 1
+"""
+)
 SIZE = query("SELECT <now>, pg_database_size(current_database())")
 
 # ---- listeners, ticks, settings -------------------------------------------------
@@ -266,8 +277,13 @@ WHERE tenant = :whose AND name = :which AND node = :me AND epoch = :holder
 RETURNING set_config('synchronous_commit', 'off', true)
 """
 )
+# Rows of a time that comes once more, for the clock was set back, say what was done then.
 CLAIM_TICK = query(
     """
+WITH relived AS (
+  DELETE FROM tick WHERE job = :which AND scheduled_at > <now> + :ahead::bigint
+    AND scheduled_at <> :at AND done_at IS NOT NULL
+)
 INSERT INTO tick (job, scheduled_at, node, epoch) VALUES (:which, :at, :me, :holder)
 ON CONFLICT (job, scheduled_at) DO UPDATE SET node = excluded.node, epoch = excluded.epoch
 WHERE tick.done_at IS NULL AND NOT EXISTS (

@@ -64,6 +64,8 @@ BEFORE: Any = bindparam("before")
 PERSON: Any = bindparam("who", type_=Text)
 _NULL: Any = literal_column("NULL")
 _empty: Any = literal_column("''")
+# A platform may say what it would not take, and that is what was to be said.
+_BARE = {"body": _NULL, "draft": _NULL, "error": _empty}
 
 # ---- edits and moves ---------------------------------------------------------------------
 
@@ -281,7 +283,7 @@ FORGET: tuple[Statement, ...] = (
     sql(
         update(outbox)
         .where(outbox.c.conversation_id == HERE, outbox.c.turn.in_(_MY_TURNS))
-        .values(body=_NULL)
+        .values(_BARE)
     ),
     # A turn's row holds its sender's name and the call that they allowed.
     sql(
@@ -298,12 +300,14 @@ FORGET: tuple[Statement, ...] = (
     sql(delete(signal).where(signal.c.conversation_id == HERE)),
     sql(update(session).where(session.c.conversation_id == HERE).values(summary=_NULL)),
 )
+_order: Any = bindparam("order", type_=BigInteger)
+# What is said after the order is no part of what was to be forgotten: it wants its answer.
 FORGET_WAITING = sql(
     select(inbox.c.id, inbox.c.body).where(
         inbox.c.conversation_id == HERE,
         WAITING,
         inbox.c.kind != literal_column("'command'"),
-        inbox.c.id != bindparam("order"),
+        or_(_order == literal_column("0"), inbox.c.id < _order),
         _mine(inbox.c.person),
     )
 )
@@ -366,7 +370,7 @@ _old_sent = (
     )
     .limit(LIMIT)
 )
-BARE_SENT = sql(update(outbox).where(_ROWID.in_(_old_sent)).values(body=_NULL))
+BARE_SENT = sql(update(outbox).where(_ROWID.in_(_old_sent)).values(_BARE))
 _old_dead = (
     select(_ROWID)
     .select_from(outbox)
@@ -377,7 +381,7 @@ _old_dead = (
     )
     .limit(LIMIT)
 )
-BARE_DEAD = sql(update(outbox).where(_ROWID.in_(_old_dead)).values(body=_NULL))
+BARE_DEAD = sql(update(outbox).where(_ROWID.in_(_old_dead)).values(_BARE))
 _bare_outbox = (
     select(_ROWID)
     .select_from(outbox)
@@ -590,7 +594,13 @@ COUNT_BURIED = sql(
     .where(outbox.c.state == literal_column("'dead'"), outbox.c.body.is_not(None))
 )
 
-# ---- listeners, ticks, settings -------------------------------------------------
+# ---- nodes, listeners, ticks, settings -------------------------------------------
+
+BURY_NODES = sql(
+    update(node)
+    .where(node.c.alive_until > literal_column("0"))
+    .values(alive_until=literal_column("0"))
+)
 
 _HOLDER_LIVES = exists().where(
     node.c.name == listener.c.node,
@@ -617,6 +627,15 @@ ADVANCE_LISTENER = sql(
     update(listener).where(_LISTENER, _MINE).values(position=bindparam("reached"))
 )
 LEAVE_LISTENER = sql(update(listener).where(_LISTENER, _MINE).values(node=_NULL, epoch=_NULL))
+# Of a time that comes once more, for the clock was set back: done then is not done now.
+DROP_RELIVED = sql(
+    delete(tick).where(
+        tick.c.job == bindparam("which"),
+        tick.c.scheduled_at > bindparam("ahead"),
+        tick.c.scheduled_at != bindparam("at"),
+        tick.c.done_at.is_not(None),
+    )
+)
 ADD_TICK = sql(insert_into(tick).on_conflict_do_nothing(), ["job", "scheduled_at", "node", "epoch"])
 TAKE_TICK = sql(
     update(tick)

@@ -9,6 +9,7 @@ from playwright.async_api import Browser, expect
 
 import adapters.web
 from tests.adapters.web import site
+from tests.adapters.web.engine import Answer
 from tests.browser import scenes
 from tests.browser.looking import PHONE, answers, looking, say
 
@@ -181,6 +182,33 @@ FIGURES = """async () => {
     hosts: [...new Set(all.map((each) => new URL(each.name).host))],
   };
 }"""
+
+
+ARABIC = "> مرحبا\n\nالسلام عليكم\n\n- واحد\n- اثنان\n\n```py\nx = 1\n```\n\nEnglish"
+
+
+async def test_what_is_written_from_right_to_left_stands_on_the_right(browser: Browser) -> None:
+    async with (
+        site.running(lambda _: Answer((ARABIC,))) as chat,
+        looking(browser, chat.url) as page,
+    ):
+        field = page.locator("#field")
+        await expect(field).to_have_css("direction", "ltr")
+        await field.fill("السلام عليكم")
+        await expect(field).to_have_css("direction", "rtl")
+        await field.press("Enter")
+        await expect(page.locator(".user .body")).to_have_css("direction", "rtl")
+        body = answers(page)
+        for element, name, value in (
+            ("blockquote", "border-right-width", "3px"),
+            ("blockquote", "border-left-width", "0px"),
+            ("ul", "padding-right", "24px"),
+            (":scope > p >> nth=0", "direction", "rtl"),
+            (":scope > p >> nth=1", "direction", "ltr"),
+            ("pre", "direction", "ltr"),
+        ):
+            await expect(body.locator(element)).to_have_css(name, value)
+        await expect(page.locator(".line.assistant")).to_have_css("direction", "ltr")
 
 
 async def test_movement_stops_for_those_who_want_none(browser: Browser) -> None:

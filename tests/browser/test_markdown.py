@@ -16,7 +16,8 @@ RENDER = """async (texts) => {
   return texts.map((text) => {
     const box = document.createElement("div");
     render(box, text);
-    return box.innerHTML.replaceAll(/<button.*?<\\/button>/g, "").replaceAll(/ tabindex="0"/g, "");
+    const written = box.innerHTML.replaceAll(/<button.*?<\\/button>/g, "");
+    return written.replaceAll(/ tabindex="0"| dir="auto"/g, "");
   });
 }"""
 

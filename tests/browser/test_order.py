@@ -55,8 +55,9 @@ async def test_a_command_stays_where_it_was_said_and_so_does_its_answer(browser:
             await ask(page, text)
         await stands(page, "2+2", "re 2+2", "/help", "re /help", "3+3", "re 3+3")
         assert await page.evaluate("window.moved") == []
+        # What a command was answered with is in no history, and not yet forgotten
         await page.reload()
-        await stands(page, "2+2", "re 2+2", "3+3", "re 3+3")
+        await stands(page, "2+2", "re 2+2", "re /help", "3+3", "re 3+3")
 
 
 async def test_a_conversation_that_begins_with_a_command_keeps_it_on_top(browser: Browser) -> None:

@@ -1,7 +1,9 @@
 """A conversation on the page: say, watch, stop, come back."""
 
+import asyncio
+
 import pytest
-from playwright.async_api import Browser, Locator, Page, expect
+from playwright.async_api import Browser, Locator, Page, Route, expect
 
 from bot import Choice, Kind
 from tests.adapters.web import site
@@ -62,6 +64,29 @@ async def test_an_answer_can_be_stopped_while_it_grows(browser: Browser) -> None
         await expect(answers(page)).to_have_text("one two …")
         await expect(page.locator("#stop")).to_be_hidden()
         await expect(mine(page)).to_have_count(1)
+
+
+async def test_an_answer_that_ended_before_its_stop_arrived_leaves_the_next_one_its_button(
+    browser: Browser,
+) -> None:
+    gate = Gate(1)
+    async with site.running(gate=gate) as chat, looking(browser, chat.url) as page:
+        held: asyncio.Queue[Route] = asyncio.Queue()
+        await page.route("**/stop", held.put_nowait)
+        await say(page, "one two")
+        await expect(page.locator("[data-state=growing] .body")).to_have_text("one")
+        await page.locator("#stop").click()
+        await expect(page.locator("#stop")).to_be_disabled()
+        stop = await held.get()
+        await gate.let(1)
+        await expect(answers(page)).to_have_text("one two")
+        async with page.expect_response("**/stop"):
+            await stop.continue_()
+        await gate.let(1)
+        await say(page, "three four")
+        await expect(page.locator("[data-state=growing] .body")).to_have_text("three")
+        await expect(page.locator("#stop")).to_be_enabled()
+        await gate.let()
 
 
 async def test_a_tool_call_is_a_small_line_that_opens(browser: Browser) -> None:

@@ -9,8 +9,8 @@ import pytest
 
 from bot.domain.address import Address
 from bot.domain.conversation import ConversationId, Ending, Step, StepKind
-from bot.domain.message import Sent
-from bot.domain.records import Claim
+from bot.domain.message import Kind, Sent
+from bot.domain.records import MOST_WAITING, Claim
 from bot.errors import Fenced
 from bot.ports import Store
 from tests.contracts.worlds import ANN, CHAT, LEASE, OTHER_CHAT, WEEK, World
@@ -295,6 +295,24 @@ async def test_what_waits_behind_a_held_piece_sleeps_until_the_person_writes(wor
     assert [row.piece for row in await world.store.expire_outbox(WEEK)] == [0]
     assert await world.store.wake_up_in() == 0, "nothing holds up the second one any longer"
     assert await world.store.repair() == 0
+
+
+async def test_the_newest_of_what_waits_is_found_behind_more_than_a_head_shows(
+    world: World,
+) -> None:
+    claim = await world.claimed(await world.node("one"))
+    shown = {row.id for row in (await world.store.head(claim)).waiting}
+    await asyncio.gather(*(world.accept() for _ in range(2 * MOST_WAITING)))
+    order = await world.accept(world.inbound("/stop", kind=Kind.COMMAND))
+    shown |= {row.id for row in (await world.store.head(claim)).waiting}
+    assert order.inbound not in shown
+    found = [row.id for row in await world.store.newest(claim)]
+    assert found == sorted(found)
+    assert found[-1] == order.inbound
+    assert len(found) == len(shown)
+    await world.node("one")
+    assert await world.store.claim_one(await world.node("two"), claim.conversation) is not None
+    assert not await world.store.newest(claim)
 
 
 async def test_the_head_tells_the_conversation_and_the_next_sequence_number(world: World) -> None:

@@ -441,6 +441,23 @@ async def test_a_closed_slot_takes_nothing_and_wakes_the_lane(world: World) -> N
     assert await world.store.take_for_slot(accepted.conversation, accepted.slot, closes_at) is None
 
 
+async def test_an_answer_that_has_expired_is_put_into_no_open_request(world: World) -> None:
+    node = await world.node()
+    claim = await world.claimed(node)
+    await world.answered(claim, "too late", expires_at=world.now() + timedelta(minutes=1))
+    await world.age(120)
+    open_for = timedelta(seconds=5)
+    accepted = await world.store.accept(world.inbound(), HERE, open_for=open_for, node=node)
+    assert accepted.slot is not None
+    await world.answered(claim, "in time")
+    closes_at = (await world.store.head(claim)).slot_closes_at
+    assert closes_at is not None
+    assert await world.store.take_for_slot(accepted.conversation, accepted.slot, closes_at) is None
+    assert len(await world.store.expire_outbox(WEEK)) == 1
+    (row,) = await took(world, accepted, closes_at, 1)
+    assert row.outbound.text == "in time"
+
+
 async def test_a_slot_whose_time_is_over_takes_nothing(world: World) -> None:
     node = await world.node()
     accepted = await world.store.accept(

@@ -218,6 +218,25 @@ async def test_the_order_to_forget_keeps_its_words_until_it_is_answered(world: W
     assert [row.inbound.text for row in head.waiting] == ["", "忘记我"]
 
 
+@pytest.mark.parametrize("whose", [ANN, None])
+async def test_what_is_said_after_the_order_to_forget_waits_for_its_answer(
+    world: World, whose: Sender | None
+) -> None:
+    claim = await world.claimed()
+    order = await world.accept(world.inbound("/forget", kind=Kind.COMMAND))
+    await world.accept(world.inbound("a question"))
+    await world.store.forget(claim, whose, order=order.inbound)
+    await world.accept(world.inbound("written while nobody was there"))
+    # Obeyed once more: whoever did it has died before they could say so.
+    await world.store.forget(claim, whose, order=order.inbound)
+    assert [row.inbound.text for row in (await world.store.head(claim)).waiting] == [
+        "",
+        "/forget",
+        "a question",
+        "written while nobody was there",
+    ]
+
+
 async def test_forgetting_one_sender_leaves_the_others(world: World) -> None:
     claim = await world.claimed()
     await world.answered(claim, "for Ann")
@@ -352,6 +371,19 @@ async def test_a_firing_of_the_schedule_runs_on_one_node(world: World) -> None:
     await world.store.tick_done("sweep", at)
     await world.store.leave(two)
     assert not await world.store.claim_tick("sweep", at, await world.node("three"))
+
+
+async def test_a_firing_whose_time_comes_again_because_the_clock_was_set_back_runs_again(
+    world: World,
+) -> None:
+    node, hour = await world.node(), timedelta(hours=1)
+    at = world.now()
+    assert await world.store.claim_tick("sweep", at, node)
+    await world.store.tick_done("sweep", at)
+    await world.age(-hour.total_seconds())
+    assert await world.store.claim_tick("sweep", world.now() - hour, node)
+    await world.age(hour.total_seconds())
+    assert await world.store.claim_tick("sweep", at, node)
 
 
 async def test_the_first_value_of_a_setting_stays(world: World) -> None:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from datetime import timedelta
 
+import pytest
 from pydantic import BaseModel, field_validator
 
 from bot import Address, Ambiguous, Kind, Outbound, Sender, Tool, ToolContext, Transient, tool
@@ -302,6 +303,67 @@ async def test_a_question_shows_what_the_model_left_to_a_default() -> None:
         await again.say("yes", event_key="yes")
         assert await again.has_sent(1) == ["Paid."]
     assert done == [("Bob", 100.0)]
+
+
+class OrderPatch(BaseModel):
+    """What of an order is to change: what is not set stays."""
+
+    address: str | None = None
+    gift: bool = False
+
+
+def patching(done: list[object]) -> Sequence[Tool]:
+    """The same function twice: with a signature, and built from a model of parameters."""
+
+    @tool(name="patch", effect="once", needs_approval=True)
+    async def patch(patch: OrderPatch, order: str = "the last") -> str:
+        """Change an order.
+
+        Args:
+            patch: What is new.
+            order: Which one.
+        """
+        done.append(patch.model_dump(exclude_unset=True))
+        return "changed"
+
+    async def change(ctx: ToolContext, patch: OrderPatch) -> str:
+        done.append(patch.model_dump(exclude_unset=True))
+        return f"changed for {ctx.sender}"
+
+    built = Tool.build(
+        name="change",
+        description="Change the last order.",
+        parameters=OrderPatch,
+        function=change,
+        effect="once",
+        needs_approval=True,
+    )
+    return [patch, built]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "shown"),
+    [
+        (
+            ("patch", '{"patch": {"address": "here"}}'),
+            '{"patch": {"address": "here", "gift": false}, "order": "the last"}',
+        ),
+        (("change", '{"address": "here"}'), '{"address": "here", "gift": false}'),
+    ],
+    ids=["nested", "built"],
+)
+async def test_a_question_shows_all_and_a_yes_sets_only_what_the_model_has_set(
+    wanted: tuple[str, str], shown: str
+) -> None:
+    done: list[object] = []
+    model = ScriptedModel(calls(wanted), says("Done."))
+    async with House(model, tools=patching(done)).open() as house:
+        await house.say("send it here")
+        assert shown in (await house.has_sent(1))[0]
+        await house.at_rest()
+        await house.say("yes")
+        assert (await house.has_sent(2))[1] == "Done."
+    assert done == [{"address": "here"}]
 
 
 async def test_arguments_that_the_function_would_not_take_go_back_to_the_model_unasked() -> None:

@@ -4,15 +4,17 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from bot import Inbound, Kind, Patience, Transient
+from bot import Inbound, Kind, Patience, Sender, Transient, tool
 from bot.domain.message import Image, Text
 from bot.domain.records import Accepted
 from bot.store.memory import MemoryStore
-from tests.engine.house import RULES, Gate, House, ScriptedModel
+from tests.engine.house import RULES, Gate, House, ScriptedModel, calls
+from tests.engine.test_crashes import passing
 from tests.engine.test_lane import begun
 from tests.engine.test_overload import Patiently
 from tests.engine.test_two_nodes import nodes
@@ -117,6 +119,77 @@ async def test_what_is_taken_back_while_another_message_waits_needs_no_word_of_i
         assert await house.has_sent(1) == ["both"]
         await house.at_rest()
         assert len(house.platform.sent) == 1
+
+
+async def test_who_takes_back_a_later_message_is_not_told_of_the_cut_once_more() -> None:
+    gate = Gate()
+    rules = replace(INTERRUPTS, limits=replace(RULES.limits, gather=timedelta(seconds=5)))
+    async with House(ScriptedModel(gate), rules=rules).open() as house:
+        await house.say("What does it cost?")
+        await begun(gate, house.clock)
+        await house.say("And this?", platform_id="b")
+        await gate.closed.wait()
+        await house.say("", platform_id="b", kind=Kind.RECALLED)
+        (told,) = await house.has_sent(1)
+        assert told.startswith("I stopped when your next message came")
+        await house.at_rest()
+        await house.say("Never mind", platform_id="c")
+        await house.say("", platform_id="c", kind=Kind.RECALLED)
+        await house.at_rest()
+        await house.say("Hello")
+        await passing(house, lambda: len(house.platform.sent) > 1)
+        assert house.platform.texts[1:] == ["you said: Hello"]
+        known = [message.text for message in house.model.requests[-1].messages[1:]]
+        assert known == ["What does it cost?", told, "Hello"]
+
+
+BOB = Sender("u2", "Bob")
+
+
+async def test_in_a_group_who_was_cut_is_told_although_somebody_else_waits() -> None:
+    gate = Gate()
+    async with House(ScriptedModel(gate), rules=INTERRUPTS).open() as house:
+        await house.say("What does it cost?", direct=False)
+        await gate.reached.wait()
+        await house.say("And this?", platform_id="q", album="a", direct=False)
+        await gate.closed.wait()
+        await house.say("What about me?", sender=BOB, direct=False)
+        await house.say("", platform_id="q", kind=Kind.RECALLED, direct=False)
+        await passing(house, lambda: len(house.platform.sent) > 1)
+        told, answer = house.platform.texts
+        assert told.startswith("I stopped when your next message came")
+        assert "What about me?" in answer
+
+
+async def test_in_a_group_who_was_not_cut_is_not_told_so() -> None:
+    gate = Gate()
+    async with House(ScriptedModel(gate), rules=INTERRUPTS).open() as house:
+        await house.say("What does it cost?", direct=False)
+        await gate.reached.wait()
+        await house.say("And this?", album="a", direct=False)
+        await gate.closed.wait()
+        await house.say("What about me?", platform_id="q", sender=BOB, direct=False)
+        await house.say("", platform_id="q", kind=Kind.RECALLED, sender=BOB, direct=False)
+        await passing(house, lambda: house.platform.sent)
+        assert "And this?" in house.platform.texts[0]
+
+
+async def test_who_was_cut_while_a_function_gave_its_result_is_told_so_as_well() -> None:
+    @tool
+    async def price() -> str:
+        """Say what it costs."""
+        return "nothing"
+
+    gate = Gate()
+    model = ScriptedModel(calls(("price", "{}")), gate)
+    async with House(model, rules=INTERRUPTS, tools=[price]).open() as house:
+        await house.say("What does it cost?")
+        await gate.reached.wait()
+        await house.say("And this?", platform_id="q", album="a")
+        await gate.closed.wait()
+        await house.say("", platform_id="q", kind=Kind.RECALLED)
+        (told,) = await house.has_sent(1)
+        assert told.startswith("I stopped when your next message came")
 
 
 # ---- what is known to be accepted only after its turn has begun -------------------------------

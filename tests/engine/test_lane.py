@@ -20,7 +20,7 @@ from bot import (
     tool,
 )
 from bot.domain.model import Delta, Request, TextDelta
-from bot.domain.records import OutboxState
+from bot.domain.records import MOST_WAITING, OutboxState
 from bot.engine.outbox import AmbiguousPolicy
 from bot.engine.taking import Limits
 from tests.engine.house import RULES, Gate, House, ListPlatform, ScriptedModel, calls, says
@@ -372,6 +372,17 @@ async def test_more_than_the_lane_holds_is_answered_busy() -> None:
         texts = await house.has_sent(2)
     assert texts[0].startswith("I have too much waiting")
     assert len(house.model.requests) == 1
+
+
+async def test_as_many_as_may_wait_at_most_are_counted_too() -> None:
+    most = Limits(max_age=timedelta(hours=1), lane_limit=MOST_WAITING)
+    house = House(ScriptedModel(), rules=replace(RULES, limits=most))
+    for n in range(MOST_WAITING + 50):
+        await house.say(f"m{n}")
+    async with house.open():
+        busy, answer = await house.has_sent(2)
+    assert busy.startswith("I have too much waiting")
+    assert answer == f"you said: m{MOST_WAITING - 1}"
 
 
 async def test_a_tool_that_needs_approval_runs_only_after_that_senders_yes() -> None:

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from bot import Kind, Sender
-from tests.engine.house import House, ScriptedModel
+from tests.engine.house import Gate, House, ScriptedModel
 
 HOUR = 3600.0
 
@@ -65,6 +65,21 @@ async def test_forget_deletes_what_was_said_and_says_so_afterwards() -> None:
         await house.has_sent(3)
         prompt = [message.text for message in house.model.requests[-1].messages]
         assert not any("42" in text for text in prompt)
+
+
+async def test_a_question_behind_the_order_to_forget_is_answered() -> None:
+    gate = Gate()
+    async with House(ScriptedModel(gate)).open() as house:
+        await house.say("my secret is 42")
+        await gate.reached.wait()
+        await house.say("/forget", kind=Kind.COMMAND)
+        await house.say("what was it?")
+        gate.let_go.set()
+        first, done, answer = await house.has_sent(3)
+        assert first == "done"
+        assert done.startswith("Done")
+        assert answer == "you said: what was it?"
+        assert not any("42" in message.text for message in house.model.requests[-1].messages)
 
 
 async def test_in_a_group_forget_takes_only_the_senders_own_lines() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextvars
+import itertools
 import json
 import sys
 import threading
@@ -17,6 +18,7 @@ from pydantic import BaseModel, Field, SecretStr
 
 from bot.domain.model import Effect
 from bot.domain.tool import ToolContext
+from bot.engine.arguments import Used
 from bot.engine.tools import Tool, tool
 from bot.errors import PluginError, ToolFailed, ToolRetry
 from tests.tool_context import tool_context
@@ -263,8 +265,8 @@ async def test_a_complaint_stays_short_however_long_the_input(arguments: str) ->
     ],
 )
 def test_arguments_can_be_shown_as_the_function_is_given_them(arguments: str, used: str) -> None:
-    assert greet.as_used(arguments) == used
-    assert greet.offered_by("hotel").as_used(arguments) == used
+    assert greet.as_used(arguments) == Used(used, used)
+    assert greet.offered_by("hotel").as_used(arguments) == Used(used, used)
     with pytest.raises(ToolRetry, match="times: Input should be a valid integer"):
         greet.as_used('{"name": "Bo", "times": "often"}')
 
@@ -288,17 +290,41 @@ async def test_what_is_shown_of_arguments_is_read_again_as_the_same() -> None:
         return "ordered"
 
     written = '{"lines": [{"article": "tart"}], "price": 0.10, "until": "2026-02-03"}'
-    shown = order.as_used(written)
-    assert json.loads(shown) == {
+    used = order.as_used(written)
+    assert json.loads(used.shown) == {
         "lines": [{"article": "tart", "count": 1}],
         "price": "0.1",
         "until": "2026-02-03",
         "size": "small",
     }
-    await order.call(CTX, written)
-    await order.call(CTX, shown)
-    first, second = taken
-    assert first == second
+    for arguments in (written, used.shown, used.run):
+        await order.call(CTX, arguments)
+    first, second, third = taken
+    assert first == second == third
+
+
+NUMBERS = itertools.count()
+
+
+class Patch(BaseModel):
+    price: int | None = None
+    note: str = ""
+    id: str = Field(default_factory=lambda: f"id{next(NUMBERS)}")
+
+
+async def test_what_is_run_is_what_was_shown_where_a_default_is_another_one_every_time() -> None:
+    @tool
+    async def change(order: str, patch: Patch) -> str:
+        """Change an order.
+
+        Args:
+            order: Which one.
+            patch: What is new.
+        """
+        return patch.id
+
+    used = change.as_used('{"order": "7", "patch": {"note": "soon"}}')
+    assert await change.call(CTX, used.run) == json.loads(used.shown)["patch"]["id"]
 
 
 def test_arguments_whose_type_is_not_written_as_it_is_read_are_shown_as_they_came() -> None:
@@ -312,7 +338,8 @@ def test_arguments_whose_type_is_not_written_as_it_is_read_are_shown_as_they_cam
         """
         return word.get_secret_value() * times
 
-    assert sign_in.as_used('{"word": "sesame"}') == '{"word": "sesame"}'
+    written = '{"word": "sesame"}'
+    assert sign_in.as_used(written) == Used(written, written)
 
 
 async def test_a_text_is_given_as_it_is_and_everything_else_as_compact_json() -> None:

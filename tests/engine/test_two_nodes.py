@@ -1,12 +1,12 @@
 """Two nodes over the same rows: what acts at once does so wherever the turn runs."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from bot import Address, Elsewhere, Kind, Sender
+from bot import Address, Elsewhere, Kind, Sender, Tool
 from bot.domain.model import Delta, Finished, Reason, Request, TextDelta, ToolCallDelta
 from bot.domain.sentences import sentence
 from bot.store.memory import MemoryStore
@@ -44,6 +44,7 @@ async def nodes(
     interrupts: bool = False,
     platform: ListPlatform | None = None,
     kind: type[MemoryStore] = MemoryStore,
+    tools: Sequence[Tool] = (),
 ) -> AsyncIterator[Nodes]:
     clock, rows = FakeClock(), Rows()
     model, platform = ScriptedModel(*scripts), platform or ListPlatform()
@@ -52,7 +53,13 @@ async def nodes(
         rules = replace(RULES, node=node, polls=True, interrupts=interrupts)
         store = kind(clock, rows)
         return House(
-            model, clock=clock, store=store, platform=platform, rules=rules, among_others=True
+            model,
+            clock=clock,
+            store=store,
+            platform=platform,
+            tools=tools,
+            rules=rules,
+            among_others=True,
         )
 
     async with house("x:1").open() as x, house("y:1").open() as y:
@@ -74,6 +81,19 @@ async def test_a_stop_that_is_accepted_on_one_node_stops_the_turn_on_another() -
         assert "stopped" in text.lower()
         await both.until(lambda: not both.y.engine.runner.running, within=2)
         assert len(both.y.platform.sent) == 1
+
+
+async def test_a_stop_reaches_another_node_past_more_messages_than_a_look_shows() -> None:
+    gate = Gate("half of it")
+    async with nodes(gate) as both:
+        await both.y.say("tell me")
+        await gate.reached.wait()
+        for n in range(450):
+            await both.x.say(f"and {n}", sender=Sender("u2"))
+        await both.x.say("/stop", kind=Kind.COMMAND)
+        await both.until(gate.closed.is_set, within=1.0)
+        (text, *_) = await both.y.has_sent(1)
+        assert text == "half of it\n\n(stopped)"
 
 
 async def test_a_stranger_stops_nothing_on_another_node_either() -> None:

@@ -207,12 +207,22 @@ class World(ABC):
 
     async def repeated(self) -> float:
         """How many sends `/metrics` counts as made again."""
+        return await self._counted("sends_total", outcome="repeated")
+
+    async def ambiguous(self) -> float:
+        """How many sends `/metrics` counts of which nobody knows whether they arrived."""
+        return await self._counted("ambiguous_sends_total")
+
+    async def _counted(self, metric: str, **labels: str) -> float:
+        """What `/metrics` tells of this adapter."""
         async with (
             aiohttp.ClientSession() as session,
             session.get(f"{self.program.url}/metrics") as response,
         ):
             text = await response.text()
-        name = f'parley_sends_total{{adapter="{self.name}",outcome="repeated"}}'
+        labelled = {"adapter": self.name, **labels}.items()
+        told = ",".join(f'{label}="{value}"' for label, value in labelled)
+        name = f"parley_{metric}{{{told}}}"
         return sum(float(line.split()[-1]) for line in text.splitlines() if line.startswith(name))
 
     async def wait_for(self, condition: Any) -> None:

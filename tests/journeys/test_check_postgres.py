@@ -23,9 +23,7 @@ def config_of(url: str, model: ModelPeer, *, locale: str = "en") -> dict[str, An
         "locale": locale,
         "server": {"port": free_port()},
         "database": {"url": url},
-        "models": {
-            "main": {"use": "openai", "base_url": model.base_url, "model": "m", "api_key": "k"}
-        },
+        "models": {"main": {"use": "openai", "base_url": model.base_url, "model": "peer-model"}},
         "adapters": {},
     }
 

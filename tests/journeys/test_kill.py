@@ -184,3 +184,4 @@ async def test_after_the_send_and_before_its_record_it_is_marked_where_it_shows_
         assert again == ([] if found.reads_back else [f"(sent again) {first}"])
         assert "still there?" in second
         assert await found.repeated() == (0 if found.reads_back else 1)
+        assert await found.ambiguous() == (0 if found.reads_back else 1)

@@ -92,6 +92,37 @@ def test_a_call_that_is_told_twice_under_one_id_is_not_made_twice() -> None:
     assert len(joined(*[(0, "c1", "look", '{"at":"x"}')] * 2)) == 1
 
 
+WHOLE = '{"at":"x"}'
+STREAMED: list[Fragment] = [(0, "c1", "look", ""), (0, None, None, WHOLE)]
+
+
+@pytest.mark.parametrize(
+    "again",
+    [
+        pytest.param([(0, None, None, WHOLE)], id="whole"),
+        pytest.param([(0, None, None, '{ "at": "x" }')], id="spaced in another way"),
+        pytest.param([(0, "c9", None, WHOLE)], id="under a fresh id"),
+        pytest.param([(0, "", "", '{"at"'), (0, "", "", ':"x"}')], id="in pieces"),
+        pytest.param([(0, None, None, WHOLE)] * 2, id="two times more"),
+        pytest.param([(0, None, None, "{}")], id="as an empty object"),
+    ],
+)
+def test_arguments_that_are_told_again_without_a_name_make_no_second_call(
+    again: list[Fragment],
+) -> None:
+    assert joined(*STREAMED, *again) == ONE
+
+
+def test_what_is_told_again_hides_no_call_that_comes_after_it() -> None:
+    other: Fragment = (0, "c2", "look", '{"at":"y"}')
+    assert joined(*STREAMED, (0, None, None, WHOLE), other) == TWO
+
+
+def test_a_call_that_is_named_twice_with_the_same_arguments_is_made_twice() -> None:
+    calls = joined(*STREAMED, (0, "c2", "look", WHOLE))
+    assert calls == [*ONE, ("c2", "look", WHOLE)]
+
+
 def test_objects_within_arguments_begin_no_call() -> None:
     whole = '{"all":[{"at":"}"},{"at":"{}"}]}'
     fragments: list[Fragment] = [(0, "c1", "look", "")]

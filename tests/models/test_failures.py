@@ -122,6 +122,12 @@ def test_no_word_of_a_provider_reaches_the_message(status: int, where: str) -> N
     assert "main" in str(error)
 
 
+@pytest.mark.parametrize("where", ["code", "type"])
+def test_where_a_code_should_be_only_words_that_are_known_to_be_one_are_told(where: str) -> None:
+    told = [str(error_of(404, **{where: code})) for code in ("model_not_found", "canary", "jane")]
+    assert told == ["main: HTTP 404 model_not_found", "main: HTTP 404", "main: HTTP 404"]
+
+
 def test_a_page_instead_of_json_is_read_by_its_status() -> None:
     page = b"<html><body>502 Bad Gateway</body></html>"
     assert type(failure("main", complaint_of(502, page))) is Transient

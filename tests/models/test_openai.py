@@ -457,11 +457,6 @@ async def test_a_probe_names_the_setting_that_can_never_work() -> None:
     assert "base_url" in place.detail
 
 
-async def test_a_server_without_a_list_of_models_is_healthy() -> None:
-    async with ModelPeer() as peer, speaking_to(f"{peer.url}/elsewhere") as model:
-        assert (await model.probe()).ok
-
-
 async def test_a_stream_nobody_asked_for_is_read_all_the_same() -> None:
     body = (
         b'data: {"choices":[{"delta":{"content":"he"}}]}\n\n'

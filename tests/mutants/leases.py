@@ -98,7 +98,7 @@ MUTANTS = (
     mutant(
         "claim-living-postgres",
         "a lane is taken from a holder that lives",
-        (CLAIMS, "      ELSE NOT EXISTS (\n", "      ELSE true OR NOT EXISTS (\n"),
+        (CLAIMS, "THEN 1 ELSE 0 END", "THEN 1 ELSE 1 END"),
         tests=LANES,
         only="postgres",
     ),

@@ -43,6 +43,8 @@ from tests.peers.server import Exchange, Peer, Reply
 
 CHAT = "/chat/completions"
 AZURE = "/openai/deployments/"
+ROOTS = ("/v1/", "/openai/")
+"""Nothing is anywhere else: who forgets the end of the address is told so, as by the real ones."""
 _decode = msgspec.json.Decoder(Json).decode
 
 
@@ -97,7 +99,7 @@ class ModelPeer(Peer):
     """A model behind a script. `base_url` goes into the client as it is.
 
     A request that a strict provider refuses is refused here; `budget` is the context length in
-    tokens of four characters.
+    tokens of four characters. Without `models` it has no list of them.
     """
 
     name = "model"
@@ -109,7 +111,7 @@ class ModelPeer(Peer):
         key: str | None = None,
         budget: int | None = None,
         dialect: Dialect | None = None,
-        models: tuple[str, ...] = ("peer-model",),
+        models: tuple[str, ...] | None = ("peer-model",),
         log: Log | None = None,
         port: int = 0,
         keep: int | None = None,
@@ -135,12 +137,15 @@ class ModelPeer(Peer):
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """One request: a chat completion, or the list of models."""
-        if request.path.endswith(CHAT) and request.method == "POST":
+        there = request.path.startswith(ROOTS)
+        if there and request.path.endswith(CHAT) and request.method == "POST":
             return await self._chat(request)
         exchange = self.begin(request.path, {})
         problem = self._check_key(request)
-        if problem is None and request.path.endswith("/models") and request.method == "GET":
-            data = [{"id": model, "object": "model", "owned_by": "peer"} for model in self.models]
+        lists = there and self.models is not None and request.path.endswith("/models")
+        if problem is None and lists and request.method == "GET":
+            names = self.models or ()
+            data = [{"id": name, "object": "model", "owned_by": "peer"} for name in names]
             return self.send(exchange, Reply(200, {"object": "list", "data": data}))
         reason = f"Invalid URL ({request.method} {request.path})"
         return self._refuse(exchange, problem or Problem(reason, status=404))
@@ -231,7 +236,7 @@ class ModelPeer(Peer):
 
     def _head(self, asked: Asked) -> Head:
         options = asked.body.get("stream_options") or {}
-        model = str(asked.body.get("model") or self.models[0])
+        model = str(asked.body.get("model") or "peer-model")
         asked_usage = bool(options.get("include_usage"))
         return Head(f"chatcmpl-{asked.number:08}", model, self.dialect, asked_usage)
 

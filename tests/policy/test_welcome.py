@@ -6,7 +6,7 @@ import pytest
 
 from bot.domain.message import Kind
 from bot.domain.patience import Patience
-from bot.policy.welcome import AGAIN, FEW, SHARE, Lately, Welcome, welcome
+from bot.policy.welcome import AGAIN, FEW, SHARE, Lately, Welcome, comes_again, welcome
 
 NOW = timedelta(0)
 NOTHING = Lately()
@@ -62,3 +62,21 @@ def test_one_that_may_not_come_again_is_taken_and_told_so() -> None:
     assert decided(Patience.FEW_REFUSALS, age=LATE) is Welcome.ACCEPT_AS_BUSY
     for kind in (Kind.COMMAND, Kind.BUTTON):
         assert decided(Patience.FEW_REFUSALS, kind=kind) is Welcome.ACCEPT_AS_BUSY
+
+
+@pytest.mark.parametrize(
+    ("patience", "kind", "age", "expected"),
+    [
+        (Patience.KEEPS, Kind.BUTTON, LATE, True),
+        (Patience.NONE, Kind.MESSAGE, NOW, False),
+        (Patience.FEW_REFUSALS, Kind.MESSAGE, NOW, True),
+        (Patience.FEW_REFUSALS, Kind.EDITED, NOW, True),
+        (Patience.FEW_REFUSALS, Kind.MESSAGE, LATE, False),
+        (Patience.FEW_REFUSALS, Kind.BUTTON, NOW, False),
+        (Patience.FEW_REFUSALS, Kind.COMMAND, NOW, False),
+    ],
+)
+def test_who_brings_it_again_may_be_refused_at_a_stop(
+    patience: Patience, kind: Kind, age: timedelta, expected: bool
+) -> None:
+    assert comes_again(patience, kind=kind, age=age) is expected

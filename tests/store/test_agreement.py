@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -36,7 +37,9 @@ from tests.contracts.worlds import ANN, BOB, CHAT, HERE, LEASE, OTHER_CHAT, WEEK
 from tests.fakes import FakeClock
 
 ADDRESSES = (CHAT, OTHER_CHAT)
-EXAMPLES = 25
+EXAMPLES, MANY = 25, 250
+"""A thousand steps for every commit, and ten thousand for every run of all tests."""
+STEPS = 40
 DAY = 86400.0
 RULES = Retention(DAY, retain_seconds=3 * DAY, keys_seconds=2 * DAY, usage_seconds=5 * DAY)
 Ask = Callable[[Store], Awaitable[Any]]
@@ -387,14 +390,18 @@ STORY: list[Ask] = [
 ]
 
 
-def test_the_double_and_sqlite_agree(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "examples",
+    [EXAMPLES, pytest.param(MANY, marks=[pytest.mark.slow, pytest.mark.timeout(600)])],
+)
+def test_the_double_and_sqlite_agree(tmp_path: Path, examples: int) -> None:
     template = tmp_path / "template.db"
     migrate_sqlite(template, FakeClock())
     Agreement.template = template
     machine = Agreement.TestCase
     machine.settings = settings(
-        max_examples=EXAMPLES,
-        stateful_step_count=40,
+        max_examples=examples,
+        stateful_step_count=STEPS,
         deadline=None,
         derandomize=True,
         phases=(Phase.explicit, Phase.generate),

@@ -15,7 +15,7 @@ from bot.ports import Store
 from bot.store.postgres import PostgresStore
 from bot.store.postgres_pool import Pool, Row
 from bot.store.postgres_sql import Query
-from bot.store.statements_postgres_claims import CLAIM
+from bot.store.statements_postgres_claims import CLAIM, CLAIM_ONE
 from tests.contracts.postgres_world import postgres_world, waits_for_a_lock
 from tests.contracts.worlds import HERE, LEASE, World
 from tests.postgres import Server
@@ -24,6 +24,9 @@ pytestmark = pytest.mark.postgres
 
 GATE = 77
 """An advisory lock; a statement that waits for it has its snapshot already."""
+
+GATED = (("RECURSIVE", "FROM shares, LATERAL ("), ("WITH", "l.fence FROM node n\n"))
+"""Where the gate stands in a claim of many lanes, and in a claim of one."""
 
 WAITING = "SELECT array_agg(id ORDER BY id) FROM inbox WHERE state = 0 AND conversation_id = "
 JOINED = replace(
@@ -81,8 +84,9 @@ async def gated(
     """Run a claim that stands still between its snapshot and its first row."""
     pool = store_of(world)._pool
     gate = f"gate AS MATERIALIZED (SELECT pg_advisory_xact_lock({GATE})),"
-    text = statement.text.replace("RECURSIVE", f"RECURSIVE {gate}", 1)
-    text = text.replace("FROM shares, LATERAL (", "FROM shares, gate, LATERAL (", 1)
+    first, passes = GATED[statement is CLAIM_ONE]
+    text = statement.text.replace(first, f"{first} {gate}", 1)
+    text = text.replace(passes, passes.replace("FROM", "FROM gate,"), 1)
     assert text.count("gate") == 2
     keeper, claimer = await pool.connect(), await pool.connect()
     try:
@@ -156,6 +160,23 @@ async def test_a_lane_that_was_taken_after_a_claim_began_is_left_to_its_holder(
     await world.accept()
     slow = await world.node("slow")
     assert await gated(world, CLAIM, values_of(slow), take_it) == []
+
+
+async def come_back(world: World) -> None:
+    """Whose lease had run out takes the next epoch of its name, and its lane again."""
+    assert await world.store.claim(await world.store.join("quick", LEASE), 10)
+
+
+async def test_a_lane_is_left_to_its_holder_who_came_back_after_the_claim_of_one_began(
+    world: World,
+) -> None:
+    claim = await world.claimed(await world.node("quick"))
+    await world.age(LEASE.total_seconds() + 1)
+    slow = await world.node("slow")
+    values = {"node": slow.name, "holder": slow.epoch, "conversation": claim.conversation}
+    assert await gated(world, CLAIM_ONE, values, come_back) == []
+    await world.age(LEASE.total_seconds() + 1)
+    assert await world.store.claim_one(await world.node("slow"), claim.conversation) is not None
 
 
 async def test_many_claimers_answer_everything_once_and_in_order(world: World) -> None:

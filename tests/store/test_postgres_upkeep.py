@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -10,13 +10,13 @@ import asyncpg
 import pytest
 
 from bot.domain.message import Sent
-from bot.domain.records import Retention
+from bot.domain.records import LONGEST_LEASE, Retention
 from bot.errors import ParleyError, PartlyDone
 from bot.store import statements_postgres_upkeep as say
 from bot.store.postgres import PostgresStore
 from bot.store.postgres_sql import Query
 from tests.contracts.postgres_world import postgres_world, prepared, waits_for_a_lock
-from tests.contracts.worlds import World
+from tests.contracts.worlds import CHAT, LEASE, OTHER_CHAT, World
 from tests.postgres import Server
 
 pytestmark = pytest.mark.postgres
@@ -171,6 +171,89 @@ async def test_forgetting_and_retention_do_not_wait_for_each_other(world: World)
         counts = await retaining
         assert await other.fetchval("SELECT floor FROM conversation") == 1
     assert (counts["turns"], counts["messages"]) == (1, 0)
+
+
+async def erased(world: World) -> None:
+    await world.store.erase("default", CHAT)
+
+
+async def moved(world: World) -> None:
+    await world.store.move("default", CHAT, OTHER_CHAT)
+
+
+@pytest.mark.parametrize("changed", [erased, moved])
+async def test_who_erases_or_moves_a_conversation_does_not_keep_its_lines_from_others_meanwhile(
+    world: World, changed: Callable[[World], Awaitable[None]]
+) -> None:
+    await quiet(world)
+    async with beside(world) as other, beside(world) as third:
+        async with other.transaction():
+            # As retention and /forget do it: the conversation first, then its lines.
+            await other.execute("UPDATE conversation SET floor = floor + 1")
+            changing = asyncio.ensure_future(changed(world))
+            await waits_for_a_lock(third)
+            await other.execute("DELETE FROM message")
+        await changing
+
+
+async def test_a_lease_that_lasts_longer_than_any_is_cut_short_and_who_lives_renews_his(
+    world: World,
+) -> None:
+    """The database's clock is set back after a node has died: it would live on for as long."""
+    lives = await world.node("lives")
+    claim = await world.claimed(await world.node("died"))
+    await world.age(-7200)
+    assert await world.store.renew(lives, LEASE)
+    died = world.store.listeners(lambda: claim.node, "default")
+    assert await died.hold("telegram") == 0
+    await world.store.repair()
+    await world.age(LONGEST_LEASE.total_seconds() - 60)
+    assert await world.store.claim(await world.node("lives"), 10) == []
+    await world.age(61)
+    lives = await world.node("lives")
+    (taken,) = await world.store.claim(lives, 10)
+    assert taken.conversation == claim.conversation
+    assert await world.store.listeners(lambda: lives, "default").hold("telegram") == 0
+
+
+async def test_a_lease_that_is_cut_short_is_no_shorter_than_the_longest(world: World) -> None:
+    node = await world.store.join("patient", LONGEST_LEASE)
+    await world.age(-7200)
+    await world.store.repair()
+    await world.age(LONGEST_LEASE.total_seconds() - 60)
+    assert await world.store.renew(node, LONGEST_LEASE)
+
+
+async def test_what_is_read_of_a_person_holds_once_what_is_answered_meanwhile(
+    world: World,
+) -> None:
+    claim = await world.claimed()
+    (waiting,) = (await world.store.head(claim)).waiting
+    async with beside(world) as other, beside(world) as third:
+        async with other.transaction():
+            await other.execute("LOCK TABLE message")
+            reading = asyncio.create_task(world.store.said_by("default", "telegram:1001:7"))
+            # It has looked for what waits, and looks now for what was said.
+            await waits_for_a_lock(third)
+            await other.execute(
+                "INSERT INTO message (conversation_id, tenant, shard, seq, turn, person, event_key,"
+                " sent_at, body) SELECT conversation_id, tenant, shard, 1, id, person, event_key,"
+                " received_at, (body::jsonb -> 'message')::text FROM inbox"
+            )
+            await other.execute("UPDATE inbox SET state = 1")
+        assert [(one.event_key, one.waiting) for one in await reading] == [
+            (waiting.inbound.event_key, False)
+        ]
+
+
+async def test_what_a_platform_said_of_an_answer_goes_with_its_words(world: World) -> None:
+    claim = await world.claimed()
+    (row,) = await world.answered(claim, sending_first=True)
+    await world.store.put_back(claim, row, due_at=row.due_at, error="it would not take: hello")
+    await world.store.sent(claim, row, Sent("1"))
+    async with beside(world) as other:
+        await world.store.forget(claim, None)
+        assert await other.fetchval("SELECT error FROM outbox") == ""
 
 
 async def test_what_cannot_be_done_keeps_retention_from_nothing_else(world: World) -> None:

@@ -121,7 +121,9 @@ function calm() {
 }
 
 function drawState() {
-  const busy = Boolean(log.growing || log.waiting);
+  const busy = log.growing || log.waiting;
+  // The answer may have ended before the word came back that it is to stop
+  stopping &&= busy;
   $("stop").hidden = !busy;
   $("stop").disabled = stopping;
   $("empty").hidden = !loaded || log.lines.size > 0;

@@ -16,7 +16,7 @@ export class Line {
     this.reach = 0;
     this.spoken = 0;
     this.speaker = make("span", { className: "unseen" });
-    this.body = make("div", { className: "body" });
+    this.body = make("div", { className: "body", dir: "auto" });
     this.tools = make("div", { className: "tools" });
     this.extra = make("div", { className: "choices" });
     this.meta = make("div", { className: "meta" });

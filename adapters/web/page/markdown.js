@@ -18,6 +18,7 @@ export function render(box, text) {
     if (there && sources.get(there) === source) return;
     const node = build();
     sources.set(node, source);
+    node.dir = "auto";
     there ? there.replaceWith(node) : box.append(node);
   });
   while (box.children.length > wanted.length) box.lastElementChild.remove();

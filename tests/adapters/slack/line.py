@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,8 +10,8 @@ from typing import Any
 import aiohttp
 
 from adapters.slack import HttpAdapter, Settings, SocketAdapter, build
-from bot import AdapterContext, Address, Entry, Message, Outbound, Role, Sender, Text, Transient
-from tests.adapters.telegram.line import Desk, FastClock, Rows, secret
+from bot import AdapterContext, Address, Outbound
+from tests.adapters.telegram.line import Desk, FastClock, Pages, Rows, secret
 from tests.fakes import RecordingObserver
 from tests.loopback import serving
 from tests.peers.log import Log
@@ -19,30 +19,6 @@ from tests.peers.slack import APP_TOKEN, BOT_TOKEN, SIGNING_SECRET, TEAM, SlackP
 from tests.peers.slack_delivery import Redelivery
 
 __all__ = ["TEAM", "Desk", "FastClock", "Line", "Pages", "http", "line", "listen", "sockets"]
-
-
-class Pages:
-    """`ports.Transcript` in memory: which conversations have something in them."""
-
-    def __init__(self) -> None:
-        self.known: set[Address] = set()
-        self.asked: list[Address] = []
-        self.away = False
-        self.waiting: dict[str, Sequence[Address]] = {}
-
-    async def page(
-        self, tenant: str, address: Address, *, before: int | None, limit: int
-    ) -> Sequence[Entry]:
-        self.asked.append(address)
-        if self.away:
-            raise Transient("the database is away")
-        if address not in self.known:
-            return ()
-        said = Message(Role.USER, (Text("hi"),), sent_at=FastClock().now())
-        return [Entry(said, address)]
-
-    async def awaited(self, tenant: str, address: Address, sender: Sender) -> Sequence[Address]:
-        return self.waiting.get(sender.id, ())
 
 
 @dataclass(slots=True)

@@ -362,11 +362,32 @@ def test_a_pressed_button_says_its_value_in_the_thread_that_it_stands_in() -> No
     found = read(body)
     assert found.inbound is not None
     assert (found.inbound.kind, found.inbound.text) == (Kind.BUTTON, "yes")
-    assert found.inbound.event_key == f"action:{body['actions'][0]['action_ts']}"
+    assert found.inbound.event_key.startswith("press:")
     assert found.inbound.address == Address("slack", TEAM, GENERAL, "1.2")
     assert found.inbound.reply_to == "1.3"
     assert found.confirm is not None
     assert [block["type"] for block in found.confirm.blocks] == ["markdown"]
+
+
+def test_one_persons_presses_of_a_button_have_one_key_without_the_value_or_the_person() -> None:
+    first, again = press(), press()
+    assert first["actions"][0]["action_ts"] != again["actions"][0]["action_ts"]
+    key = inbound(first).event_key
+    assert inbound(again).event_key == key
+    assert not {"yes", ANN} & set(key.split(":"))
+    elsewhere = press(container={"message_ts": "1.4"}, message={"ts": "1.4"})
+    others = [press(1), press(user={"id": "U0BO"}), elsewhere]
+    assert len({inbound(body).event_key for body in others} - {key}) == 3
+
+
+@pytest.mark.parametrize(("thread", "kept"), [("1.3", None), ("1.2", "1.2"), (None, None)])
+def test_a_button_of_a_direct_chat_belongs_to_the_thread_that_it_is_in(
+    thread: str | None, kept: str | None
+) -> None:
+    body = press(channel={"id": DIRECT, "name": "directmessage"})
+    for part in ("message", "container"):
+        body[part] = {**body[part], "thread_ts": thread}
+    assert inbound(body).address == Address("slack", TEAM, DIRECT, kept)
 
 
 def test_a_button_whose_value_was_too_long_says_its_label() -> None:

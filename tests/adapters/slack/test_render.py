@@ -4,7 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.slack.render import NOTICE_LIMIT, TEXT_LIMIT, first_part, growing, render, size
+from adapters.slack.render import (
+    NOTICE_LIMIT,
+    TEXT_LIMIT,
+    asked_in,
+    first_part,
+    growing,
+    render,
+    size,
+)
 from adapters.slack.split import pieces, split
 from adapters.slack.words import harmless
 from bot import Activity, ActivityState, Address, Choice, Citation, File, Image, Outbound
@@ -60,7 +68,15 @@ def test_pieces_have_keys_of_their_own_and_the_last_has_the_buttons() -> None:
     made = pieces(out("word " * 6000, choices=(Choice("a", "b"),), reply_to="1.2"))
     assert [piece.key for piece in made] == ["7/0", "7/0/1", "7/0/2"]
     assert [len(piece.choices) for piece in made] == [0, 0, 1]
-    assert [piece.reply_to for piece in made] == ["1.2", None, None]
+    assert [piece.reply_to for piece in made] == ["1.2", None, "1.2"]
+
+
+def test_buttons_know_what_they_answer() -> None:
+    yes = [Choice("Yes", "yes")]
+    answer = render("Shall I?", yes, asked="1.2").blocks
+    assert asked_in(check_blocks(list(answer))) == "1.2"
+    assert asked_in(render("Shall I?", yes).blocks) is None
+    assert asked_in([{"type": "markdown", "block_id": "asked:1.2"}]) is None
 
 
 def test_sources_and_attachments_are_links() -> None:

@@ -139,6 +139,15 @@ async def test_only_posts_are_taken_and_slack_may_look_at_our_certificate() -> N
         assert made.desk.attempts == 0
 
 
+async def test_an_event_that_speaks_of_a_certificate_is_no_look_at_ours() -> None:
+    async with http() as made:
+        text = "see https://e.example/?a=1&ssl_check=1&b=2"
+        raw = json.dumps(made.peer.events.message(text)).encode()
+        assert b"&ssl_check=1&" in raw
+        assert await post(made, raw) == 200
+        assert made.desk.texts == [text]
+
+
 async def test_bolts_own_headers_are_not_obeyed() -> None:
     async with http() as made:
         raw = json.dumps(made.peer.events.message("hello")).encode()
@@ -244,7 +253,7 @@ async def test_a_thread_that_began_with_us_goes_on_without_our_name() -> None:
 
 async def test_after_a_restart_the_transcript_knows_our_threads() -> None:
     async with http() as made:
-        made.pages.known.add(made.address(GENERAL, "5.6"))
+        made.pages.remember(made.address(GENERAL, "5.6"))
         body = made.peer.events.message("still there?", channel=GENERAL, thread="5.6", user=BO)
         await made.peer.post(body)
         await made.peer.post(
@@ -348,6 +357,16 @@ async def test_stop_means_the_thread_that_another_node_has_heard_of() -> None:
         ]
 
 
+async def test_stop_means_what_waits_elsewhere_before_what_was_heard_here() -> None:
+    async with http() as made:
+        made.peer.ask("the first story")
+        await made.desk.has(1)
+        later = made.address(GENERAL, "1.2")
+        made.pages.waiting[ANN] = [later]
+        await made.peer.post(made.peer.command_body("stop"))
+        assert made.desk.inbounds[1].address == later
+
+
 async def test_stop_in_our_direct_chat_means_the_thread_of_it_that_was_written_in_last() -> None:
     async with http() as made:
         root = made.peer.say("hello")["event"]["ts"]
@@ -370,6 +389,38 @@ async def test_a_press_is_taken_once_and_the_buttons_go_away() -> None:
         await made.peer.wait_for(lambda: not shown.buttons)
         assert [(i.kind, i.text) for i in made.desk.inbounds] == [(Kind.BUTTON, "yes")]
         assert shown.text == "Really?"
+
+
+async def test_in_a_channel_only_who_asked_takes_the_buttons_away() -> None:
+    async with http() as made:
+        root = made.peer.ask("order it")["event"]["ts"]
+        await made.desk.has(1)
+        made.pages.remember(made.address(GENERAL, root), root, ANN)
+        choices = (Choice("Yes", "yes"), Choice("No", "no"))
+        answer = made.out(GENERAL, "Shall I?", root, reply_to=root, choices=choices)
+        await made.adapter.send(answer)
+        (shown,) = made.peer.messages(GENERAL)
+        blocks = list(shown.versions[-1].blocks)
+        for _ in range(2):
+            await made.peer.post(made.peer.events.press(shown, blocks, user=BO))
+        await until(lambda: not made.adapter._reception._errands)
+        assert shown.buttons
+        await made.peer.post(made.peer.events.press(shown, blocks, user=ANN))
+        await made.peer.wait_for(lambda: not shown.buttons)
+        presses = [(inbound.kind, inbound.sender.id) for inbound in made.desk.inbounds[1:]]
+        assert presses == [(Kind.BUTTON, BO), (Kind.BUTTON, ANN)]
+
+
+async def test_buttons_under_what_answers_nobody_stay_in_a_channel() -> None:
+    async with http() as made:
+        await made.adapter.send(made.out(GENERAL, "Who is in?", choices=(Choice("I", "me"),)))
+        (shown,) = made.peer.messages(GENERAL)
+        for user in (ANN, BO):
+            body = made.peer.events.press(shown, list(shown.versions[-1].blocks), user=user)
+            await made.peer.post(body)
+        await until(lambda: not made.adapter._reception._errands)
+        assert shown.buttons
+        assert [inbound.sender.id for inbound in made.desk.inbounds] == [ANN, BO]
 
 
 async def test_a_removed_bot_says_so_until_somebody_speaks_to_it_there_again() -> None:

@@ -20,10 +20,13 @@ from bot import (
     Entry,
     Held,
     Inbound,
+    Message,
     Outbound,
     Permanent,
+    Role,
     Sender,
     Sent,
+    Text,
     Transient,
 )
 from tests.fakes import RecordingObserver
@@ -142,16 +145,31 @@ class Rows:
         self.let_go_of += 1
 
 
-class NoTranscript:
-    """Nothing was ever said."""
+class Pages:
+    """`ports.Transcript` in memory: what was said in which conversation, and what waits there."""
+
+    def __init__(self) -> None:
+        self.said: dict[Address, list[Message]] = {}
+        self.asked: list[Address] = []
+        self.away = False
+        self.waiting: dict[str, Sequence[Address]] = {}
+
+    def remember(self, address: Address, name: str | None = None, sender: str = "") -> None:
+        """Somebody said something there, under the platform's own name for it."""
+        person = Sender(sender)
+        message = Message(Role.USER, (Text("hi"),), BEGIN, sender=person, platform_id=name)
+        self.said.setdefault(address, []).append(message)
 
     async def page(
         self, tenant: str, address: Address, *, before: int | None, limit: int
     ) -> Sequence[Entry]:
-        return ()
+        self.asked.append(address)
+        if self.away:
+            raise Transient("the database is away")
+        return [Entry(message, address) for message in self.said.get(address, [])[-limit:]]
 
     async def awaited(self, tenant: str, address: Address, sender: Sender) -> Sequence[Address]:
-        return ()
+        return self.waiting.get(sender.id, ())
 
 
 async def secret() -> bytes:
@@ -167,6 +185,7 @@ class Line:
     adapter: PollingAdapter | WebhookAdapter
     desk: Desk
     rows: Rows
+    pages: Pages
     observer: RecordingObserver
     clock: FastClock
     url: str = ""
@@ -195,7 +214,12 @@ def context(
     **changes: Any,
 ) -> AdapterContext:
     """What the composition root would give."""
-    values: dict[str, Any] = {"public_url": None, "max_size": 1_000_000, **changes}
+    values: dict[str, Any] = {
+        "public_url": None,
+        "max_size": 1_000_000,
+        "transcript": Pages(),
+        **changes,
+    }
     return AdapterContext(
         name="telegram",
         tenant="default",
@@ -206,7 +230,6 @@ def context(
         clock=clock,
         http=lambda: http,
         secret=secret,
-        transcript=NoTranscript(),
         listeners=rows,
         observer=observer,
         **values,
@@ -235,10 +258,11 @@ async def line(
         TelegramPeer(flood=flood, log=Log(now=clock.micros), username=username) as peer,
         aiohttp.ClientSession() as http,
     ):
-        rows, observer = Rows(), RecordingObserver()
-        adapter = build(settings(peer, **changes), context(http, clock, rows, observer, **given))
+        rows, pages, observer = Rows(), Pages(), RecordingObserver()
+        around = context(http, clock, rows, observer, transcript=pages, **given)
+        adapter = build(settings(peer, **changes), around)
         assert isinstance(adapter, PollingAdapter | WebhookAdapter)
-        made = Line(peer, adapter, Desk(), rows, observer, clock)
+        made = Line(peer, adapter, Desk(), rows, pages, observer, clock)
         try:
             yield made
         finally:

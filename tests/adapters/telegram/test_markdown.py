@@ -1,5 +1,6 @@
 """CommonMark as Telegram shows it: nothing that can be read is lost, nothing is torn."""
 
+import gc
 import re
 
 import pytest
@@ -78,6 +79,39 @@ def test_it_reads_as_it_was_meant(markdown: str, text: str) -> None:
 )
 def test_markup_becomes_marks(markdown: str, marks: list[tuple[str, str]]) -> None:
     assert shown(markdown) == marks
+
+
+@pytest.mark.parametrize(
+    ("markdown", "text", "marks"),
+    [
+        ("**粗体。**后面", "粗体。后面", [("bold", "粗体。")]),
+        ("**注意：**请先备份", "注意：请先备份", [("bold", "注意：")]),
+        ("他说**“好”**吧", "他说“好”吧", [("bold", "“好”")]),
+        ("先看，**重点**，再看", "先看，重点，再看", [("bold", "重点")]),
+        ("“**一**”和“**二**”", "“一”和“二”", [("bold", "一"), ("bold", "二")]),
+        ("共**50%**的人", "共50%的人", [("bold", "50%")]),
+        ("***全部！***开始", "全部！开始", [("italic", "全部！"), ("bold", "全部！")]),
+        ("~~旧价：~~新价", "旧价：新价", [("strikethrough", "旧价：")]),
+        ("- **甲：**乙\n- **丙：**丁", "• 甲：乙\n• 丙：丁", [("bold", "甲："), ("bold", "丙：")]),
+        ("数量*（1+税率）*单价", "数量*（1+税率）*单价", []),
+        ("`甲：**乙`和**丙：**丁", "甲：**乙和丙：丁", [("code", "甲：**乙"), ("bold", "丙：")]),
+        ("```\n甲：**乙\n```", "甲：**乙", [("pre", "甲：**乙")]),
+        (r"甲：\**乙", "甲：**乙", []),
+        ("⸒ **甲：**乙", "⸒ **甲：**乙", []),
+        ("⸒ **甲**乙", "⸒ 甲乙", [("bold", "甲")]),
+    ],
+)
+def test_marks_beside_chinese_punctuation_are_marks_and_its_own_signs_are_never_seen(
+    markdown: str, text: str, marks: list[tuple[str, str]]
+) -> None:
+    assert render(markdown).text == text
+    assert sorted(shown(markdown)) == sorted(marks)
+
+
+def test_an_address_has_nothing_of_our_own_in_it() -> None:
+    rendered = render("[价格](https://e.example/甲：**乙)和<https://e.example/丙：**丁>")
+    assert [mark.url for mark in rendered.entities] == ["https://e.example/甲：**乙"]
+    assert rendered.text == "价格和https://e.example/丙：**丁"
 
 
 def test_code_keeps_its_language_and_links_their_address() -> None:
@@ -176,3 +210,14 @@ def test_short_labels_share_a_row_and_long_values_go_by_their_number() -> None:
         [("Odd", "=3")],
     ]
     assert all(re.fullmatch(r".{1,64}", data) for row in rows for _, data in row)
+
+
+def test_what_is_rendered_leaves_nothing_for_the_collector() -> None:
+    """It is rendered with each step of its growth: rings of it were a tenth of our objects."""
+    gc.collect()
+    gc.disable()
+    try:
+        render("# Title\n\n**b** _i_ ~~s~~ `c`\n\n- one\n- [two](https://example.com)\n\n> said")
+        assert gc.collect() == 0
+    finally:
+        gc.enable()

@@ -264,6 +264,34 @@ def test_a_press_brings_the_value_of_the_choice() -> None:
     assert (found.press, found.pressed) == ("p1", "5")
 
 
+OTHER: dict[str, Any] = {"id": 78, "is_bot": False, "first_name": "Bo"}
+QUESTION = {"message_id": 4, "from": EVE}
+TOPIC = {"message_id": 4, "from": EVE, "forum_topic_created": {"name": "Orders"}}
+
+
+@pytest.mark.parametrize(
+    ("chat", "answered", "presser", "taken"),
+    [
+        (DIRECT, None, EVE, "5"),
+        (CREW, QUESTION, EVE, "5"),
+        (CREW, QUESTION, OTHER, None),
+        (CREW, None, EVE, None),
+        (CREW, TOPIC, EVE, None),
+    ],
+)
+def test_in_a_group_the_buttons_are_taken_away_by_who_was_answered_alone(
+    chat: dict[str, Any],
+    answered: dict[str, Any] | None,
+    presser: dict[str, Any],
+    taken: str | None,
+) -> None:
+    under = message("Shall I?", chat=chat, sender=OURS)
+    if answered is not None:
+        under["reply_to_message"] = answered
+    press = {"id": "p1", "from": presser, "data": "yes", "message": under}
+    assert read(callback_query=press).pressed == taken
+
+
 def test_one_persons_presses_of_a_button_have_one_key_without_the_value_or_the_person() -> None:
     under = message("choose", chat=CREW, sender=OURS)
     press = {"id": "p1", "from": EVE, "data": "yes", "message": under}

@@ -1,5 +1,6 @@
 """What an operator may write, and the sentences when it cannot be used."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -42,3 +43,14 @@ def test_secrets_do_not_print() -> None:
     made = settings(webhook_secret="quite-secret")
     assert "AAEtest" not in repr(made)
     assert "quite-secret" not in repr(made)
+
+
+@pytest.mark.parametrize(("poll", "taken"), [("999ms", False), ("500ms", False), ("1s", True)])
+def test_a_poll_waits_for_a_second_at_least_or_it_would_not_wait_at_all(
+    poll: str, taken: bool
+) -> None:
+    if taken:
+        assert settings(poll=poll).poll == timedelta(seconds=1)
+        return
+    with pytest.raises(ValidationError, match="greater than or equal to"):
+        settings(poll=poll)

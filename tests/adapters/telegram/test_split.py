@@ -138,13 +138,13 @@ def test_any_text_comes_out_in_pieces_that_fit(text: str, limit: int) -> None:
     assert all(render(part).units <= limit for part in split(text, limit))
 
 
-def test_buttons_stand_under_the_last_piece_and_the_reply_is_the_first() -> None:
+def test_buttons_stand_under_the_last_piece_which_is_a_reply_like_the_first() -> None:
     out = replace(
         OUT, text="word " * 2000, reply_to="7", choices=(Choice("Yes", "yes"),), citations=()
     )
     parts = pieces(out)
     assert len(parts) == 3
-    assert [part.reply_to for part in parts] == ["7", None, None]
+    assert [part.reply_to for part in parts] == ["7", None, "7"]
     assert [len(part.choices) for part in parts] == [0, 0, 1]
     assert len({part.key for part in parts}) == 3
     assert parts[0].key == "turn/answer"

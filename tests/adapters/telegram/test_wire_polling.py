@@ -9,7 +9,7 @@ import pytest
 
 from adapters.telegram.normalise import Read
 from adapters.telegram.updates import ALLOWED
-from bot import Kind
+from bot import Choice, Kind
 from tests.adapters.telegram.line import Line, line, listen, polling
 from tests.fakes import until
 from tests.peers.faults import Fault, answered, cut, garbage, page
@@ -242,9 +242,13 @@ async def test_a_poll_that_fails_is_made_again(fault: object) -> None:
         assert made.facts("listening", "alive")[:2] == [False, False]
 
 
-async def test_who_does_not_reach_the_platform_lets_another_node_try_and_then_tries_again() -> None:
+@pytest.mark.slow  # the wait for another node, forty times as fast
+@pytest.mark.parametrize("method", ["getUpdates", "getMe"])
+async def test_who_does_not_reach_the_platform_lets_another_node_try_and_then_tries_again(
+    method: str,
+) -> None:
     async with line() as made:
-        made.peer.faults.plan(cut(), method="getUpdates", times=10**6)
+        made.peer.faults.plan(cut(), method=method, times=10**6)
         made.peer.push(made.peer.updates.text("hello"))
         listen(made)
         await until(lambda: made.rows.let_go_of == 1)
@@ -299,6 +303,26 @@ async def test_a_press_is_confirmed_and_a_second_one_is_the_first_again() -> Non
         assert (press.kind, press.text, press.reply_to) == (Kind.BUTTON, "yes", sent.platform_id)
 
 
+async def test_in_a_group_only_who_asked_takes_the_buttons_away() -> None:
+    async with polling() as made:
+        asked = made.peer.updates.mention("order it")
+        made.peer.push(asked)
+        await made.desk.has(1)
+        question = str(asked["message"]["message_id"])
+        choices = (Choice("Yes", "yes"), Choice("No", "no"))
+        await made.adapter.send(made.out(GROUP, "Shall I?", reply_to=question, choices=choices))
+        (shown,) = made.peer.messages(GROUP)
+        for _ in range(2):
+            made.peer.push(made.peer.updates.pressed("yes", made.peer.as_json(shown), BO))
+        await made.peer.wait_for(lambda: len(made.peer.methods.answered) == 2)
+        await until(lambda: not made.adapter._reception._errands)
+        assert shown.markup is not None
+        made.peer.push(made.peer.updates.pressed("yes", made.peer.as_json(shown), ANN))
+        await made.peer.wait_for(lambda: shown.markup is None)
+        pressed = [int(inbound.sender.id) for inbound in made.desk.inbounds[1:]]
+        assert pressed == [BO["id"], ANN["id"]]
+
+
 async def test_a_lost_answer_about_the_buttons_of_a_press_is_nothing_to_complain_about() -> None:
     complaints: list[dict[str, Any]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, about: complaints.append(about))
@@ -351,6 +375,34 @@ async def test_an_edit_comes_through_where_the_first_text_did() -> None:
         await made.desk.has(2)
         assert made.desk.inbounds[1].kind is Kind.EDITED
         assert made.desk.texts[1] == "never mind"
+
+
+async def test_an_edit_comes_through_where_another_process_took_the_first_text() -> None:
+    async with polling() as made:
+        told = made.peer.updates.mention("my number is 5")
+        chatter = made.peer.updates.text("lunch?", chat=GROUP)
+        made.pages.remember(made.address(GROUP), str(told["message"]["message_id"]))
+        made.peer.push(
+            made.peer.updates.edited(chatter, "dinner?"),
+            made.peer.updates.edited(told, "never mind"),
+        )
+        await made.desk.has(1)
+        await made.peer.wait_for(lambda: not made.peer.waiting.updates)
+        assert [(i.kind, i.text) for i in made.desk.inbounds] == [(Kind.EDITED, "never mind")]
+        assert made.facts("discarded", "why") == ["edited without effect"]
+
+
+async def test_an_edit_that_cannot_be_looked_up_is_asked_for_again() -> None:
+    async with line() as made:
+        told = made.peer.updates.mention("my number is 5")
+        made.pages.remember(made.address(GROUP), str(told["message"]["message_id"]))
+        made.pages.away = True
+        made.peer.push(made.peer.updates.edited(told, "never mind"))
+        listen(made)
+        await until(lambda: made.pages.asked)
+        made.pages.away = False
+        await made.desk.has(1)
+        assert made.desk.texts == ["never mind"]
 
 
 async def test_after_a_block_nobody_watches_until_the_person_is_back() -> None:

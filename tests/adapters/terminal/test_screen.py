@@ -3,6 +3,7 @@
 import io
 import re
 from collections.abc import Iterator
+from urllib.parse import quote
 
 import pytest
 from prompt_toolkit.application import create_app_session
@@ -56,6 +57,27 @@ def test_an_answer_that_did_not_grow_is_drawn_whole(drawn: Drawn) -> None:
     drawn.screen.say("**bold** and `code`\n\n- one\n- two")
     assert "bold and code" in drawn.text
     assert "• one" in drawn.text
+
+
+@pytest.mark.parametrize(
+    ("markdown", "text"),
+    [
+        ("**粗体。**后面", "粗体。后面"),
+        ("**注意：**请先备份", "注意：请先备份"),
+        ("他说**“好”**吧", "他说“好”吧"),
+        ("- ~~旧价：~~新价", "旧价：新价"),
+        ("数量*（1+税率）*单价", "数量*（1+税率）*单价"),
+        ("`甲：**乙`", "甲：**乙"),
+        ("```\n甲：**乙\n```", "甲：**乙"),
+        ("[价格](https://e.example/甲：**乙)", "E4%B9%99"),
+        ("⸒ **甲：**乙", "⸒ **甲：**乙"),
+    ],
+)
+def test_marks_beside_chinese_punctuation_are_marks(drawn: Drawn, markdown: str, text: str) -> None:
+    drawn.screen.say(markdown)
+    assert text in drawn.text
+    assert ("⸒" in drawn.text) == ("⸒" in markdown)
+    assert quote("⸒") not in drawn.text
 
 
 def test_a_text_that_is_replaced_is_drawn_again(drawn: Drawn) -> None:

@@ -1,5 +1,8 @@
 """What was said is there again after a reload, page by page, and no message is ever torn."""
 
+from datetime import timedelta
+from functools import partial
+
 import pytest
 
 from adapters.web import render
@@ -18,12 +21,14 @@ from bot import (
     ToolCall,
     ToolResult,
     TurnId,
+    sentence,
 )
 from tests.adapters.web import site
 from tests.adapters.web.client import visiting
 from tests.adapters.web.engine import Answer
-from tests.fakes import EPOCH
+from tests.fakes import EPOCH, FakeClock, until
 
+SECOND = timedelta(seconds=1)
 LOOKED_UP = Answer(("It is late.",), (("now", '{"place": "Tokyo"}', "23:10"),))
 
 
@@ -60,6 +65,59 @@ async def test_what_waits_comes_last_and_says_so() -> None:
         await client.post("w1", "still waiting")
         last = (await client.history())["messages"][-1]
         assert (last["id"], last["seq"], last["state"]) == ("w1", 0, "stored")
+
+
+async def test_what_a_command_was_answered_is_there_after_a_reload_for_a_minute() -> None:
+    clock = FakeClock()
+    async with site.running(clock=clock) as chat, visiting(chat) as client:
+
+        async def said() -> list[str]:
+            return [line["text"] for line in (await client.history())["messages"]]
+
+        def is_said(text: str) -> bool:
+            return text in str(chat.adapter._hub.said(client.visitor))
+
+        for text in ("2+2", "/usage", "3+3"):
+            await client.post(f"m{chat.engine.last_turn}", text)
+            await until(partial(is_said, text))
+            clock.advance(10)
+        assert await said() == ["2+2", "2+2", "/usage", "3+3", "3+3"]
+        lines = (await client.history())["messages"]
+        assert [line["seq"] for line in lines] == [1, 2, 0, 3, 4]
+        assert (await client.history("?before=9"))["messages"][-1]["text"] == "3+3"
+        clock.advance(41)
+        assert await said() == ["2+2", "2+2", "3+3", "3+3"]
+
+
+@pytest.mark.parametrize(("limit", "texts"), [(1, ["new"]), (2, ["old", "told", "new"])])
+def test_what_is_in_no_history_stands_before_no_page_that_has_another_before_it(
+    limit: int, texts: list[str]
+) -> None:
+    address = Address("web", "web", "v")
+    entries = [
+        Entry(Message(Role.USER, (Text("old"),), EPOCH, id=8), address, "a"),
+        Entry(Message(Role.USER, (Text("new"),), EPOCH + 2 * SECOND, id=9), address, "b"),
+    ]
+    line = render.line_of(Outbound("7/0", address, "told"), EPOCH + SECOND)
+    events = [render.message_event(line), b"event: ended\ndata: {}\n\n", b"event: message\n\n"]
+    lines = render.lines_of(entries, 2, limit, details=True)
+    seen = render.with_said(lines, entries, events, EPOCH).messages
+    assert [each.text for each in seen] == texts
+
+
+async def test_after_forget_no_reload_brings_back_what_was_said() -> None:
+    async with site.running() as chat, visiting(chat) as client:
+        address = chat.address(client.visitor)
+        await chat.engine.push(address, "my secret")
+        assert "my secret" in str(await client.history())
+        chat.engine.silent = True
+        await client.post("f", "/forget")
+        assert "my secret" not in str(await client.history())
+        await chat.engine.push(address, "said meanwhile")
+        await chat.engine.push(address, sentence("forgotten", "zh"))
+        page = str(await client.history())
+        assert sentence("forgotten", "zh") in page
+        assert "said meanwhile" not in page
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 4, 7, 50])

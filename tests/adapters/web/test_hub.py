@@ -2,15 +2,19 @@
 
 from dataclasses import dataclass, field
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.web.events import ANSWERS_KEPT, QUEUE, Position, Stream
 from adapters.web.hub import IDLE_KEPT, Hub
-from adapters.web.render import event
+from adapters.web.render import event, line_of, message_event
+from bot import LOCALES, Address, Outbound, sentence
 from tests.adapters.web.client import Event, read
+from tests.fakes import EPOCH
 
 CHAT = "visitor"
+ADDRESS = Address("web", "web", CHAT)
 
 
 @dataclass
@@ -104,6 +108,40 @@ def test_a_page_hears_what_was_said_on_a_node_that_does_not_know_its_last_turn()
     hub.say(CHAT, "7", event("message", {"text": "Forgotten."}, id="7.10"))
     page = Page(hub, last="5.end")
     assert [each.data["text"] for each in page.look() if each.name == "message"] == ["Forgotten."]
+
+
+def _answer(turn: str, text: str) -> bytes:
+    return message_event(line_of(Outbound(f"{turn}/0", ADDRESS, text), EPOCH))
+
+
+def _texts(events: list[Event]) -> list[str]:
+    return [each.data["text"] for each in events if each.name == "message"]
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+def test_after_the_answer_to_forget_nothing_before_it_is_told_again(locale: str) -> None:
+    hub = Hub()
+    page = Page(hub, last="5.end")
+    done = sentence("forgotten", locale)
+    hub.say(CHAT, "6", _answer("6", "my secret"))
+    hub.say(CHAT, "7", _answer("7", done))
+    hub.say(CHAT, "8", _answer("8", "new"))
+    assert _texts(page.look()) == [done, "new"]
+    assert len(hub.said(CHAT)) == 2
+
+
+def test_what_is_to_be_forgotten_is_told_nobody_whether_a_page_is_open_or_not() -> None:
+    hub = Hub()
+    hub.say(CHAT, "6", _answer("6", "my secret"))
+    hub.forget(CHAT)
+    assert hub.said(CHAT) == []
+    page = Page(hub, last="5.end")
+    assert page.look() == []
+    hub.say(CHAT, "7", _answer("7", "another"))
+    hub.forget(CHAT)
+    assert hub.said(CHAT) == []
+    assert _texts(page.look()) == ["another"]
+    hub.forget("somebody else")
 
 
 def test_a_page_that_reads_nothing_is_hung_up_on() -> None:

@@ -1,10 +1,11 @@
 """Saying something: stored first, acknowledged then, once for each id, from our own page only."""
 
+import aiohttp
 import pytest
 
 from bot import Kind
 from tests.adapters.web import site
-from tests.adapters.web.client import visiting
+from tests.adapters.web.client import Client, visiting
 
 
 async def test_a_message_is_stored_before_it_is_acknowledged() -> None:
@@ -166,6 +167,17 @@ async def test_a_visitor_who_sends_too_much_at_once_is_told_to_wait() -> None:
         assert 0 < int(answer.headers["Retry-After"]) <= 30
         async with visiting(chat) as other:
             assert await other.post("m1", "x") == 202
+
+
+async def test_all_who_show_no_cookie_share_what_one_visitor_may_send() -> None:
+    async with site.running(settings={"rate": 2}) as chat, visiting(chat) as client:
+        jar = aiohttp.DummyCookieJar()
+        async with aiohttp.ClientSession(cookie_jar=jar) as session:
+            nobody = Client(chat, session)
+            sent = [await nobody.post(f"m{n}", "x") for n in range(4)]
+        assert sent == [202, 202, 429, 429]
+        assert len({inbound.sender.id for inbound in chat.engine.inbounds}) == 2
+        assert await client.post("m1", "x") == 202
 
 
 @pytest.mark.parametrize(

@@ -175,6 +175,18 @@ def test_what_is_told_twice_is_said_once(world: World) -> None:
     assert names(page) == ["message", "ended"]
 
 
+def test_what_was_forgotten_is_not_said_again_by_a_word_that_comes_once_more(world: World) -> None:
+    page = world.x.open(CHAT, None)
+    world.y.say(CHAT, "7", message("7", "my secret"))
+    page.take()
+    world.x.forget(CHAT)
+    world.y.say(CHAT, "7", message("7", "my secret"))
+    assert names(page) == []
+    growth = world.y.grow(CHAT, "7", began=1)
+    world.y.show(CHAT, growth, "my sec", ())
+    assert names(page) == []
+
+
 def test_a_text_that_is_overtaken_by_its_end_grows_no_more(world: World) -> None:
     page = world.x.open(CHAT, None)
     growth = world.y.grow(CHAT, "7", began=1)

@@ -85,7 +85,7 @@ def test_sources_choices_and_media_are_in_the_pieces() -> None:
     )
     assert render(text.text).splitlines() == [
         *("look", "", "1. Price list https://a.example/p", "2. A note", ""),
-        "请回复:是 / 否",
+        "请回复：是 / 否",
     ]
     assert [piece.attachments for piece in (picture, sound)] == [(Image("m1"),), (Audio("m3"),)]
     assert [piece.key for piece in (text, picture, sound)] == ["1", "1/1", "1/2"]

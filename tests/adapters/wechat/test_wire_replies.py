@@ -71,8 +71,8 @@ async def test_the_third_call_says_that_work_goes_on_and_the_next_message_gets_b
         assert done.statuses == [0, 0, 200]
         assert done.said is not None
         assert done.said.splitlines() == [
-            "还在处理您的消息,请稍等片刻。",
-            "稍后发送任意内容,即可收到回答。",
+            "还在处理您的消息，请稍等片刻。",
+            "稍后发送任意内容，即可收到回答。",
         ]
         await made.desk.at_rest()
         assert [row.state for row in made.chat().rows] == ["held"]
