@@ -122,11 +122,12 @@ class _Protocol(HttpToolsProtocol):
     """HTTP with a bound on what no app waits for, which the library leaves open.
 
     That is the head of a request, whatever comes before it, and the rest of a body whose request
-    is answered.
+    is answered: it is read and dropped for a while, or its sender would not see the answer.
     """
 
     began: float | None = None
     _head = 0
+    _in_body = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(cast(asyncio.Transport, transport))
@@ -135,7 +136,7 @@ class _Protocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self.began is None and self.cycle.response_complete:
             self.began = self.loop.time()
-        if self.began is not None:
+        if self.began is not None and not self._in_body:
             self._head += len(data)
             if self._head > MAX_HEAD + len(data):
                 self.transport.close()
@@ -148,14 +149,15 @@ class _Protocol(HttpToolsProtocol):
         self.began = self.loop.time()
 
     def on_headers_complete(self) -> None:
-        self.began, self._head = None, 0
+        self.began, self._head, self._in_body = None, 0, True
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
         super().on_message_complete()
+        self._in_body = False
         if self.cycle.response_complete:
             # All of a body that nobody read is here: the next request has its time again.
-            self.began, self._head = None, 0
+            self.began = None
             self.timeout_keep_alive_task = self.loop.call_later(
                 self.timeout_keep_alive, self.timeout_keep_alive_handler
             )

@@ -90,6 +90,7 @@ async def background(loaded: Loaded, chat: str) -> AsyncGenerator[Alone, None]:
             yield Alone(app.orders(), working)
         finally:
             await app.engine.runner.drain(loaded.settings.server.grace)
+            await app.engine.runner.cut()
             working.cancel()
             await asyncio.wait({working})
 

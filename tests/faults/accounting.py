@@ -33,7 +33,8 @@ FROM inbox i WHERE i.conversation_id IN (SELECT conversation_id FROM outbox WHER
 """
 UNFINISHED = """
 SELECT (SELECT count(*) FROM inbox WHERE state = 0),
-       (SELECT count(*) FROM outbox WHERE state IN ('queued', 'sending'))
+       (SELECT count(*) FROM outbox o WHERE o.state IN ('queued', 'sending') AND NOT EXISTS (
+          SELECT 1 FROM outbox h WHERE h.conversation_id = o.conversation_id AND h.state = 'held'))
 """
 
 
@@ -86,7 +87,7 @@ async def dead_letters(url: str) -> int:
 
 
 async def unfinished(url: str) -> int:
-    """Messages without an outcome, and answers that are still to leave; not what is held back."""
+    """Messages without an outcome, and answers to be sent; not what is held, or behind it."""
     ((messages, answers),) = await _rows(url, UNFINISHED)
     return int(messages) + int(answers)
 

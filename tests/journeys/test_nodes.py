@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.postgres]
 PATIENCE = 30.0
 """Seconds; nothing here needs a tenth of it."""
 
-NEVER = "1h"
+NEVER = "10m"
 """A lease that no test outlives: who takes over before it was told to."""
 
 Json = dict[str, Any]

@@ -15,6 +15,7 @@ from tests.peers.process import Remote
 
 EVERY = 0.05
 """Seconds between two looks at what the platform has been told."""
+FIRST = 700_000_001
 
 
 @dataclass(slots=True)
@@ -22,8 +23,11 @@ class Book:
     """Which updates are confirmed, by the log of the stand-in that was told so."""
 
     file: Path
-    taken: set[str | int] = field(default_factory=set)
+    taken: set[int] = field(default_factory=set)
     place: int = 0
+    numbers: dict[str | int, int] = field(default_factory=dict)
+    """Telegram numbers updates as they come, and an offset confirms every lower number."""
+    pushing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def look(self) -> None:
         """Read what is new."""
@@ -41,7 +45,6 @@ class TelegramPolling(Telegram):
     def __init__(self) -> None:
         super().__init__()
         self._books: dict[str, Book] = {}
-        self._handed: set[str | int] = set()
 
     def running(self, tenant: str, log: Path) -> AbstractAsyncContextManager[Remote]:
         self._books[tenant] = Book(log)
@@ -56,12 +59,13 @@ class TelegramPolling(Telegram):
         """Handed to the platform once, and then waited for: it keeps what nobody has confirmed."""
         del url, attempt, session
         book = self._books[event.mark.talk.tenant]
-        if event.key not in self._handed:
-            self._handed.add(event.key)
-            await bot.tell("push", updates=[event.body])
+        async with book.pushing:
+            if event.key not in book.numbers:
+                number = book.numbers[event.key] = FIRST + len(book.numbers)
+                await bot.tell("push", updates=[{**event.body, "update_id": number}])
         with suppress(TimeoutError):
             async with asyncio.timeout(PATIENCE):
-                while event.key not in book.taken:
+                while book.numbers[event.key] not in book.taken:
                     await asyncio.sleep(EVERY)
                     book.look()
                 return 200
