@@ -3,10 +3,13 @@
 import asyncio
 import os
 import signal
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from tests.faults.accounting import unfinished
 from tests.faults.bench import Bench
 from tests.faults.checker.judge import judge
 from tests.faults.checker.outcomes import at, told
@@ -84,3 +87,17 @@ async def test_nothing_is_stopped_before_all_that_was_accepted_has_its_outcome(
         await finishing
     story = read(bench.folders[-1])
     assert at(told(story)[mark.talk].first_answers()[mark]) < story.over_at
+
+
+async def test_what_waits_for_its_persons_next_word_is_not_waited_for_nor_what_stands_behind_it(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "parley.db"
+    with closing(sqlite3.connect(file)) as db:
+        db.execute("CREATE TABLE inbox (state)")
+        db.execute("CREATE TABLE outbox (conversation_id, state)")
+        told = [(1, "held"), (1, "queued"), (2, "sent"), (3, "dead"), (4, "sending"), (5, "queued")]
+        db.executemany("INSERT INTO outbox VALUES (?, ?)", told)
+        db.executemany("INSERT INTO inbox VALUES (?)", [(0,), (1,), (2,)])
+        db.commit()
+    assert await unfinished(f"sqlite:///{file}") == 3

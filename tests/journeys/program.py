@@ -182,7 +182,7 @@ def program_config(
         "models": {
             "main": {
                 "use": "openai",
-                "model": "stand-in",
+                "model": "peer-model",
                 "api_key": "key",
                 "base_url": model.base_url,
             }

@@ -212,7 +212,7 @@ async def test_each_audience_has_its_own_persona_model_tools_and_window(tmp_path
         employees = found.asked_by("You help the people of the warehouse.")
         customers = found.asked_by("You greet customers politely.")
         assert (len(employees), len(customers)) == (3, 3)
-        assert {asked.body["model"] for asked in employees} == {"stand-in"}
+        assert {asked.body["model"] for asked in employees} == {"peer-model"}
         assert {asked.body["model"] for asked in customers} == {"small-stand-in"}
         assert [sorted(asked.tools) for asked in employees] == [["calculate", "ship"]] * 3
         assert [sorted(asked.tools) for asked in customers] == [["convert", "now"]] * 3
