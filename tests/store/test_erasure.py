@@ -17,15 +17,10 @@ from bot.store.sqlite import SqliteStore
 from tests.contracts.worlds import ANN, BOB, CHAT, LEASE, World, sqlite_world
 from tests.engine.house import House, ScriptedModel
 from tests.fakes import FakeClock, until
+from tests.store.traces import MARKER, traces
 
-MARKER = "xyzzy-marker-plugh"
 TEXT = NewSignal(SignalKind.TEXT, "default", CHAT, MARKER)
 LONG = 30
-
-
-def _traces(folder: Path) -> list[str]:
-    """Every file beside the database that holds the marker, in whatever encoding it is text."""
-    return [path.name for path in sorted(folder.iterdir()) if MARKER.encode() in path.read_bytes()]
 
 
 async def _say_much(world: World) -> Claim:
@@ -54,9 +49,9 @@ async def test_forgetting_leaves_no_trace_in_file_and_log(tmp_path: Path) -> Non
         claim = await _say_much(world)
         await world.accept(world.inbound(f"{MARKER} not begun"))
         await world.accept(world.inbound("/forget", kind=Kind.COMMAND))
-        assert _traces(tmp_path)
+        assert traces(tmp_path)
         await world.store.forget(claim, None)
-        assert _traces(tmp_path) == []
+        assert traces(tmp_path) == []
         assert (tmp_path / "parley.db-wal").stat().st_size == 0
         assert await world.said(claim.conversation) == []
         await world.answered(claim)
@@ -68,7 +63,7 @@ async def test_forgetting_one_sender_leaves_no_trace_of_theirs(tmp_path: Path) -
         await world.accept(world.inbound("his own words", sender=BOB))
         await world.answered(claim, "told to Bob")
         await world.store.forget(claim, ANN)
-        assert _traces(tmp_path) == []
+        assert traces(tmp_path) == []
         assert await world.said(claim.conversation) == ["his own words", "told to Bob"]
 
 
@@ -77,7 +72,7 @@ async def test_erasing_leaves_no_trace_and_gives_the_space_back(tmp_path: Path) 
         await _say_much(world)
         await world.store.writable()
         assert await world.store.erase("default", CHAT)
-        assert _traces(tmp_path) == []
+        assert traces(tmp_path) == []
         with closing(sqlite3.connect(tmp_path / "parley.db")) as db:
             assert db.execute("PRAGMA freelist_count").fetchall() == [(0,)]
 
@@ -146,9 +141,9 @@ async def test_a_reader_who_stays_costs_no_space_and_the_log_is_cut_when_it_goes
                     await _at_last(world, world.store.forget(claim, None, order=order.inbound))
             grown = log.stat().st_size - before
             await world.accept(world.inbound("said after it"))
-            assert _traces(tmp_path)
+            assert traces(tmp_path)
         await _at_last(world, world.store.forget(claim, None, order=order.inbound))
-        assert _traces(tmp_path) == []
+        assert traces(tmp_path) == []
         assert log.stat().st_size == 0
         assert seen.count("VACUUM") == 1
         assert grown <= size
@@ -177,7 +172,7 @@ async def test_the_file_is_rewritten_once_although_somebody_reads_the_log_of_it(
                 await _at_last(world, world.store.forget(claim, None, order=order.inbound))
         readers[0].close()
         await _at_last(world, world.store.forget(claim, None, order=order.inbound))
-        assert _traces(tmp_path) == []
+        assert traces(tmp_path) == []
         assert seen.count("VACUUM") == 1
         # Nor is it when the order is obeyed once more, because its answer was lost.
         await _at_last(world, world.store.forget(claim, None, order=order.inbound))
@@ -190,7 +185,7 @@ async def test_what_was_erased_while_somebody_read_can_be_asked_for_again(tmp_pa
         with closing(_reading(tmp_path)), pytest.raises(Transient):
             await _at_last(world, world.store.erase("default", CHAT))
         assert await _at_last(world, world.store.erase("default", CHAT)) is True
-        assert _traces(tmp_path) == []
+        assert traces(tmp_path) == []
         assert await _at_last(world, world.store.erase("default", CHAT)) is False
 
 
@@ -201,7 +196,7 @@ async def test_an_erasure_that_could_not_end_is_ended_by_another_process(tmp_pat
             await _at_last(world, world.store.erase("default", CHAT))
     async with sqlite_world(tmp_path) as world:
         assert await _at_last(world, world.store.erase("default", CHAT)) is True
-        assert _traces(tmp_path) == []
+        assert traces(tmp_path) == []
         assert await _at_last(world, world.store.erase("default", CHAT)) is False
 
 
@@ -221,13 +216,13 @@ async def test_whoever_asked_is_answered_once_and_only_when_the_reader_is_gone(
                     while len(house.observer.named("failed")) < 2:
                         clock.advance(0.5)
                         await store.writable()
-                assert _traces(tmp_path)
+                assert traces(tmp_path)
                 assert len(house.platform.sent) == 1
             async with asyncio.timeout(LONG):
                 while len(house.platform.sent) < 2:
                     clock.advance(0.5)
                     await store.writable()
-            assert _traces(tmp_path) == []
+            assert traces(tmp_path) == []
             await house.say("and now?")
             assert (await house.has_sent(3))[2] == "you said: and now?"
     finally:

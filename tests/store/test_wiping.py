@@ -22,8 +22,8 @@ from tests.contracts.worlds import CHAT, HERE, World
 from tests.engine.house import House, ScriptedModel
 from tests.fakes import FakeClock
 from tests.needs import ROOT
+from tests.store.traces import MARKER, traces
 
-MARKER = "xyzzy-marker-plugh"
 RULES = Retention(7 * 86400.0, 90 * 86400.0)
 MUCH = 10**15
 
@@ -54,11 +54,6 @@ async def world_on(folder: Path, disk: Disk) -> AsyncIterator[World]:
         yield World(store, age, clock.now, another)
     finally:
         await store.close()
-
-
-def traces(folder: Path) -> list[str]:
-    """Every file beside the database that holds the marker."""
-    return [path.name for path in sorted(folder.iterdir()) if MARKER.encode() in path.read_bytes()]
 
 
 async def talk(world: World) -> Claim:
