@@ -53,11 +53,12 @@ def point_of(environ: Mapping[str, str]) -> Point | None:
     name, _, count = text.partition("#")
     place, _, when = name.partition(":")
     owner, _, method = place.partition(".")
-    if not owner or not method or when not in {"before", "after"}:
+    counted = int(count) if count.isdecimal() else 0 if count else 1
+    if not owner or not method or when not in {"before", "after"} or not counted:
         raise ConfigError("PARLEY_FAULT: write owner.method:before or owner.method:after[#n]")
     report = Path(environ.get("PARLEY_FAULT_FILE", "parley.fault"))
     arm = environ.get("PARLEY_FAULT_ARM")
-    return Point(owner, method, when, int(count or "1"), report, Path(arm) if arm else None)
+    return Point(owner, method, when, counted, report, Path(arm) if arm else None)
 
 
 def standing_still(owner: str, inner: T, point: Point | None) -> T:

@@ -122,6 +122,8 @@ def _read_path(value: Path, info: ValidationInfo) -> Path:
 
 
 def _read_database_url(value: str, info: ValidationInfo) -> str:
+    # Secrets made by `echo` end in a line break; URLs hold none (WHATWG URL 4.4 drops them too).
+    value = re.sub(r"[\t\r\n]", "", value)
     scheme, _, rest = value.partition("://")
     if scheme in {"postgresql", "postgres", "postgresql+asyncpg"} and rest:
         return _read_server(rest)

@@ -96,6 +96,21 @@ def test_a_blank_in_a_password_ends_nothing(tmp_path: Path) -> None:
     assert rows["database.url"] == "postgresql://parley:****@db/parley"
 
 
+@pytest.mark.parametrize(
+    ("url", "meant"),
+    [
+        ("postgresql://parley:s3cret@db/parley\n", "postgresql://parley:s3cret@db/parley"),
+        ("postgresql://parley@db:5432\r\n", "postgresql://parley@db:5432"),
+        ("sqlite:////var/lib/parley.db\n", "sqlite:////var/lib/parley.db"),
+    ],
+)
+def test_the_line_break_at_the_end_of_a_secret_is_no_part_of_the_address(
+    tmp_path: Path, url: str, meant: str
+) -> None:
+    found = loaded(tmp_path, "", {"PARLEY_DATABASE": url})
+    assert found.settings.database.url == meant
+
+
 def test_a_duration_is_no_secret_whatever_it_is_called(tmp_path: Path) -> None:
     models = "models: {main: {use: openai, api_key: hush, first_token: 7s}}"
     rows = {key: value for key, value, _ in effective(loaded(tmp_path, models))}

@@ -25,6 +25,7 @@ from bot.engine.taking import Limits, is_said
 from bot.engine.toolbox import Toolbox
 from bot.engine.tools import Tool
 from bot.ports import Adapter, Clock, Codec, Hints, Observer, Patient, Store
+from bot.recent import Recent
 
 if TYPE_CHECKING:
     from aiohttp import ClientSession
@@ -149,6 +150,7 @@ def build_engine(
         certain=certain,
         http=http,
         quarantine=Quarantine(clock),
+        unrecorded=Recent(),
     )
     delivering = Delivering(
         *(store, adapters, clock, observer, rules.ambiguous, rules.locale),

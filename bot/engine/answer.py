@@ -123,6 +123,7 @@ class Answering:
             gate=self._delivery.all_left,
             sure=self._parts.sure,
             record=self._record_draft,
+            unrecorded=self._parts.unrecorded,
             clock=self._parts.clock,
             observer=self._parts.observer,
         )

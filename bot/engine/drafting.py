@@ -11,6 +11,7 @@ from bot.engine.closing import close_draft, leave_draft
 from bot.engine.looking import CannotTellError, look
 from bot.errors import Ambiguous, Fenced, Held, Permanent, Transient
 from bot.ports import Activity, Clock, Draft, Drafts, Finds, Observer
+from bot.recent import Recent
 
 OPENING = 20.0
 """Seconds for the first sight of a draft: the end of its turn waits for one that is on its way."""
@@ -23,7 +24,8 @@ class Drafting:
     writes it down before the first text shows. `gate` opens when the last piece of the turn
     before has left: no draft overtakes it. `sure` is False once another node may have the turn:
     a stale text would stand in the place of its answer. `lost_since` is set where an earlier run,
-    begun then, may have opened a draft and died before it was written down.
+    begun then, may have opened a draft that was not written down. `unrecorded` is what runs of this
+    very process know of such drafts: one comes back here when the database was away for too long.
     """
 
     def __init__(
@@ -39,6 +41,7 @@ class Drafting:
         gate: Callable[[], Awaitable[None]],
         sure: Callable[[], bool] = lambda: True,
         record: Callable[[Sent], Awaitable[None]],
+        unrecorded: Recent[TurnId, Sent],
         clock: Clock,
         observer: Observer,
     ) -> None:
@@ -52,6 +55,7 @@ class Drafting:
         self._gate = gate
         self._sure = sure
         self._record = record
+        self._unrecorded = unrecorded
         self._clock = clock
         self._observer = observer
         self._newest: tuple[str, tuple[Activity, ...]] = ("", ())
@@ -143,22 +147,24 @@ class Drafting:
 
     async def _take_up_lost(self, since: datetime) -> None:
         """What an earlier run has opened grows on: beside another it would stay half for ever."""
-        if not isinstance(self._platform, Finds):
-            return
-        finds = self._platform
         try:
             async with asyncio.timeout(OPENING):
-                found = await look(
-                    lambda: finds.find_draft(self._address, self._turn, since),
-                    self._clock,
-                    self._observer,
-                )
+                found = self._unrecorded.get(self._turn) or await self._found(since)
                 if found is not None:
                     await self._record(found)
+                    self._unrecorded.drop(self._turn)
                     self._resume = found
                     await self._open_and_record()
         except (CannotTellError, TimeoutError, Transient, Permanent, Held, Ambiguous):
             self._failed("not found")
+
+    async def _found(self, since: datetime) -> Sent | None:
+        if not isinstance(self._platform, Finds):
+            return None
+        finds = self._platform
+        return await look(
+            lambda: finds.find_draft(self._address, self._turn, since), self._clock, self._observer
+        )
 
     async def _open_and_record(self) -> None:
         async with asyncio.timeout(OPENING):
@@ -184,4 +190,6 @@ class Drafting:
             # all, and another node has gone on in it.
             if self._sure() and not self._is_lost:
                 await close_draft(draft, self._observer)
+            else:
+                self._unrecorded.put(self._turn, sent)
             raise

@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from bot.domain.conversation import TurnId
+from bot.domain.message import Sent
 from bot.engine.audience import Audience
 from bot.engine.quarantine import Quarantine
 from bot.engine.saying import Sayings
@@ -23,6 +25,7 @@ from bot.ports import (
     Observer,
     Upkeep,
 )
+from bot.recent import Recent
 
 if TYPE_CHECKING:
     from aiohttp import ClientSession
@@ -58,6 +61,8 @@ class Parts:
     """Waits for that: before anything that cannot be taken back, a send, a call."""
     http: "Callable[[], ClientSession]"
     quarantine: Quarantine
+    unrecorded: Recent[TurnId, Sent]
+    """Where drafts stand that could not be written down before their lanes were lost."""
 
     def audience(self, name: str) -> Audience:
         """The audience of that name.

@@ -13,6 +13,7 @@ from bot import Activity, Address, Ambiguous, Draft, Outbound, Permanent, Sent, 
 from bot.domain.model import Delta, Request, TextDelta
 from bot.engine.drafting import Drafting
 from bot.errors import Fenced
+from bot.recent import Recent
 from tests.engine.house import Gate, House, ListDraft, ListPlatform, ScriptedModel
 from tests.engine.test_crashes import faulty
 from tests.fakes import FakeClock, RecordingObserver, until
@@ -23,7 +24,13 @@ PLACE = Address("list", "me", "room")
 class Easel:
     """One drafting and everything around it, by name."""
 
-    def __init__(self, platform: ListPlatform | None = None, resume: Sent | None = None) -> None:
+    def __init__(
+        self,
+        platform: ListPlatform | None = None,
+        resume: Sent | None = None,
+        *,
+        after: "Easel | None" = None,
+    ) -> None:
         self.platform = platform or ListPlatform(drafts="message")
         self.clock = FakeClock()
         self.observer = RecordingObserver()
@@ -32,6 +39,7 @@ class Easel:
         self.gate = asyncio.Event()
         self.gate.set()
         self.is_sure = True
+        self.unrecorded: Recent[TurnId, Sent] = after.unrecorded if after else Recent()
         self.drafting = Drafting(
             platform=self.platform,
             name="list",
@@ -39,9 +47,11 @@ class Easel:
             turn=TurnId(7),
             reply_to=None,
             resume=resume,
+            lost_since=self.clock.now() if after else None,
             gate=self._wait,
             sure=lambda: self.is_sure,
             record=self._record,
+            unrecorded=self.unrecorded,
             clock=self.clock,
             observer=self.observer,
         )
@@ -162,6 +172,31 @@ async def test_a_draft_that_may_be_written_down_is_left_by_a_node_that_is_not_su
         easel.drafting.show("Hel", ())
         await until(lambda: easel.observer.named("draft_failed"))
     assert not easel.draft.abandoned
+
+
+async def test_a_draft_that_could_not_be_written_down_grows_on_when_its_turn_comes_back() -> None:
+    class Drowsy(Easel):
+        async def _record(self, sent: Sent) -> None:
+            self.is_sure = False
+            raise Transient("no room")
+
+    first = Drowsy()
+    async with first.open():
+        first.drafting.show("Hel", ())
+        await until(lambda: first.observer.named("draft_failed"))
+    stands = first.draft.sent
+    assert stands is not None
+    in_vain = Easel(first.platform, after=first)
+    in_vain.errors = [Transient("no room")]
+    async with in_vain.open():
+        await until(lambda: in_vain.observer.named("draft_failed"))
+    again = Easel(first.platform, after=in_vain)
+    async with again.open():
+        again.drafting.show("Hello", ())
+        await until(lambda: again.draft.shown)
+    assert (again.recorded, again.draft.sent) == ([stands], stands)
+    assert len({draft.sent for draft in again.platform.drafts}) == 1
+    assert not again.unrecorded.items()
 
 
 @pytest.mark.parametrize("sure", [True, False])

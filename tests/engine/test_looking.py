@@ -12,6 +12,7 @@ from bot.engine.drafting import Drafting
 from bot.engine.looking import LOOKS
 from bot.engine.outbox import AmbiguousPolicy, Delivering, Delivery
 from bot.errors import Fenced
+from bot.recent import Recent
 from tests.engine.house import ListPlatform
 from tests.engine.test_outbox import CLAIM, CONVERSATION, PLACE, Written, piece
 from tests.fakes import EPOCH, FakeClock, RecordingObserver, at_once, until
@@ -126,6 +127,7 @@ class Easel:
             reply_to=None,
             resume=None,
             lost_since=since,
+            unrecorded=Recent(),
             gate=self._open,
             record=self._record,
             clock=HastyClock(),

@@ -48,8 +48,7 @@ def asked_twice_at_once(folder: Path) -> None:
 def never_wakes_up(folder: Path) -> None:
     """A node that was frozen for a moment goes on for ever while another one has its work."""
     ask, outcome = _asked(folder)
-    lived = ask["mono"] + 30 * SECOND
-    rewrite(folder / EVENTS, lambda one: {**one, "mono": lived} if one["kind"] == "gone" else one)
+    _outlive(folder, ask["mono"] + 30 * SECOND)
     frozen = {"kind": "frozen", "mono": ask["mono"] + 1, "node": "n1"}
     append(folder / EVENTS, frozen, {**frozen, "kind": "thawed", "mono": ask["mono"] + 2})
     change(folder / MODEL, outcome, mono=ask["mono"] + 20 * SECOND)
@@ -78,6 +77,15 @@ def cut_off_and_at_work(folder: Path) -> None:
     ask, _ = _asked(folder)
     cut = {"kind": "cut_off", "mono": ask["mono"] - 4 * SECOND, "node": "n1", "line": "silent"}
     append(folder / EVENTS, cut, {**cut, "kind": "joined", "mono": ask["mono"] + SECOND})
+
+
+def cut_off_and_going_on(folder: Path) -> None:
+    """A node that reaches no database listens to an answer until long after its lease."""
+    ask, outcome = _asked(folder)
+    _outlive(folder, ask["mono"] + 30 * SECOND)
+    cut = {"kind": "cut_off", "mono": ask["mono"] + 1, "node": "n1", "line": "silent"}
+    append(folder / EVENTS, cut, {**cut, "kind": "joined", "mono": ask["mono"] + 9 * SECOND})
+    change(folder / MODEL, outcome, mono=ask["mono"] + 4 * SECOND)
 
 
 # ---- I4, I5: what a request holds ----------------------------------------------------------
@@ -231,6 +239,7 @@ SUBTLE: dict[Forgery, Promise] = {
     asked_twice_at_once: Promise.ORDER,
     never_wakes_up: Promise.ORDER,
     cut_off_and_at_work: Promise.ORDER,
+    cut_off_and_going_on: Promise.ORDER,
     still_at_work: Promise.ORDER,
     hole: Promise.CONTEXT,
     words_missing: Promise.CONTEXT,
@@ -255,6 +264,11 @@ SUBTLE: dict[Forgery, Promise] = {
 
 def _rest(folder: Path) -> None:
     append(folder / EVENTS, {"kind": "rested", "mono": next(answers(folder))["mono"]})
+
+
+def _outlive(folder: Path, until: int) -> None:
+    """Every server of the run lives until then."""
+    rewrite(folder / EVENTS, lambda one: {**one, "mono": until} if one["kind"] == "gone" else one)
 
 
 def _asked(folder: Path) -> tuple[Line, Line]:

@@ -106,8 +106,11 @@ def pieces_of(text: str) -> list[str]:
             begun.append(part)
         else:  # what a sentence goes on with
             pieces[-1] += f"\n\n{part}"
-    if begun:
-        pieces.append("\n\n".join(begun))
+    left = "\n\n".join(begun)
+    if pieces and left.startswith(INTERRUPTED) and not marks_in(left):
+        pieces[-1] += f"\n\n{left}"  # no answer follows: it is what a sentence ends with
+    elif begun:
+        pieces.append(left)
     return pieces
 
 

@@ -15,6 +15,7 @@ from tests.faults.checker.records import (
     Ask,
     Event,
     Evidence,
+    Line,
     Message,
     Promise,
     Screen,
@@ -22,11 +23,11 @@ from tests.faults.checker.records import (
     Strike,
     Version,
 )
-from tests.faults.doctor import FORGERIES, forge
+from tests.faults.doctor import FORGERIES, forge, rewrite
 from tests.faults.doctor_logs import WORTHLESS
 from tests.faults.doctor_screens import SCREENS, SORRY
 from tests.faults.doctor_subtle import SUBTLE
-from tests.faults.doctor_tools import Forgery
+from tests.faults.doctor_tools import SECOND, Forgery
 from tests.faults.driver import Habits
 from tests.faults.marks import END, WORDS, Mark, Talk, is_exact
 from tests.faults.plan import Plan
@@ -92,6 +93,29 @@ async def test_logs_of_which_something_is_missing_prove_nothing(
 
 async def test_sealing_hides_nothing_and_finds_nothing(good: Path, tmp_path: Path) -> None:
     assert not judge(forge(good, tmp_path / "forged", lambda folder: None)).violations
+
+
+@pytest.mark.parametrize(
+    ("store", "minutes", "found"),
+    [("postgres", 1, True), ("postgres", 10, False), ("sqlite", 10, True)],
+)
+async def test_only_what_postgresql_keeps_from_one_timed_checkpoint_to_the_next_is_no_growth(
+    good: Path, tmp_path: Path, store: str, minutes: int, found: bool
+) -> None:
+    def longer(folder: Path) -> None:
+        rewrite(folder / "run.json", lambda about: about | {"store": store})
+        rewrite(folder / "samples.jsonl", lambda line: _later_and_longer(line, minutes))
+
+    broken = judge(forge(good, tmp_path / "forged", longer)).violations
+    assert {one.promise for one in broken} == ({Promise.BOUNDED} if found else set())
+
+
+def _later_and_longer(line: Line, minutes: int) -> Line:
+    """What a node holds after a run of so long, with 150 MB of the database's log."""
+    if line["phase"] == "before":
+        return line
+    held = {**line["held"], "wal": 150e6}
+    return {**line, "mono": line["mono"] + minutes * 60 * SECOND, "held": held}
 
 
 async def test_a_secret_in_a_log_is_found(good: Path, tmp_path: Path) -> None:

@@ -97,7 +97,8 @@ async def test_an_answer_that_was_perhaps_in_a_call_which_wechat_gave_up_says_so
 async def test_several_outcomes_of_one_message_are_read_one_by_one() -> None:
     first, second = f"On ma1x1: one {END}", f"(sent again) On ma1x2: one {END}"
     sorry = "I am sorry: something went wrong.\n\nBy then I had done this already: stamp."
-    begun = "I had begun “stamp” and cannot tell whether it was done.\n\n"
+    doubt = "I had begun “stamp” and cannot tell whether it was done."
+    begun = f"{doubt}\n\n"
     half = "On ma1x3: one two\n\n(the answer was cut off here)"
     for pieces in (
         [first, sorry, second],
@@ -105,6 +106,7 @@ async def test_several_outcomes_of_one_message_are_read_one_by_one() -> None:
         [first, half, begun + first],
         [first, "(sent again)\n\n" + second],
         ["only half"],
+        [first, f"I am sorry: something went wrong.\n\n{doubt}"],
     ):
         assert pieces_of("\n\n".join(pieces)) == pieces
 

@@ -123,14 +123,26 @@ def one_turn_at_a_time(story: Story, asks: list[Ask], runs: list[ToolRun]) -> It
 
 
 def asks_without_a_lease(story: Story, asks: list[Ask]) -> Iterator[Violation]:
-    """Whose line to the database is broken begins nothing once its lease must be over."""
+    """Whose line to the database is broken begins nothing once its lease must be over.
+
+    Nor does it go on with what it had begun before: somebody else may have its turns by then.
+    """
     most = round(story.about["lease"] * (1 + LATE) * SECOND)
     for node, since, until in story.severed():
+        over = since + most
         for ask in asks:
-            if ask.node == node and since + most < ask.at < until:
+            if ask.node != node or ask.at >= until or over >= until:
+                continue
+            span = _span(story, (node, frozenset(ask.block)), (ask.at, ask.ended_at), "")
+            if ask.at > over:
                 seconds = (ask.at - since) / SECOND
                 what = f"{node} asked {seconds:.1f} s after it was cut off: its lease was over"
-                yield Violation(Promise.ORDER, what, (str(ask.line),))
+            elif min(span.end, until) > over:
+                seconds = (min(span.end, until) - since) / SECOND
+                what = f"{node} went on for {seconds:.1f} s after it was cut off with what it asked"
+            else:
+                continue
+            yield Violation(Promise.ORDER, what, (str(ask.line),))
 
 
 def _awake(story: Story, ask: Ask) -> _Span | None:

@@ -186,7 +186,8 @@ def _read_events(story: Story, folder: Path) -> None:
         if line["kind"] == "finished":
             finished = line
     for line, evidence in _lines(story, folder / "samples.jsonl"):
-        sample = Sample(line["node"], line["pid"], line["phase"], line["held"], evidence)
+        when, node, pid = line["mono"], line["node"], line["pid"]
+        sample = Sample(when, node, pid, line["phase"], line["held"], evidence)
         story.samples.append(sample)
 
     for line, evidence in _lines(story, folder / "copies.jsonl"):

@@ -200,6 +200,7 @@ class Wire:
 class Sample:
     """How much a process held at one moment."""
 
+    at: int
     node: str
     pid: int
     phase: str

@@ -53,7 +53,8 @@ class Telegram(Platform):
         person = chat_of(mark.talk)
         name = f"Person {mark.talk.number}"
         message = {
-            "message_id": 1_000_000 + mark.number,
+            # No number is there twice in a chat: a bot's follow the last that was seen there.
+            "message_id": 1_000_000 + 1_000 * mark.number,
             "from": {"id": person, "is_bot": False, "first_name": name, "language_code": "en"},
             "chat": {"id": person, "type": "private", "first_name": name},
             "date": 1_790_000_000,

@@ -28,7 +28,8 @@ async def partitions(bench: Bench) -> None:
         talks=20,
         seed=bench.seed,
         within=90.0,
-        pause=0.2,
+        # Some answers outlast a lease: who is cut off must not hear them to the end.
+        pause=0.6,
         proxied=True,
         # A node that never comes back in time is as good as dead to its turns: three times is
         # poison, and a person is told so.
