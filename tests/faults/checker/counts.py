@@ -13,9 +13,10 @@ BOOKED = ("look", "enter", "stamp")
 """Tools that write down themselves that they ran."""
 GROWTH = 1.10
 """What a process may hold afterwards, of what it held before."""
-SLACK = {"rss": 15e6, "fds": 48.0, "threads": 4.0, "tasks": 16.0, "wal": 70e6}
+SLACK = {"rss": 15e6, "fds": 48.0, "threads": 8.0, "tasks": 16.0, "wal": 70e6}
 SLACK |= {"connections": 30.0}
-"""What it may hold more: caches of libraries, pools that are full by now, idle callers."""
+"""What it may hold more: caches of libraries, pools that are full by now, idle callers. Of threads
+the loop's own pool has six (CPython: the number of cores and four), the store's scans four."""
 TIMED = 300 * 1_000_000
 """PostgreSQL's `checkpoint_timeout`, in microseconds."""
 KEPT = 2.0**30
