@@ -66,7 +66,12 @@ class Drafting:
         self._is_lost = False
 
     def start(self, group: asyncio.TaskGroup) -> None:
-        self._task = group.create_task(self._run())
+        """Begin to show; nothing is begun in a group whose lane is being cut."""
+        work = self._run()
+        try:
+            self._task = group.create_task(work)
+        except RuntimeError:  # how a group says so
+            work.close()
 
     def show(self, text: str, activities: Sequence[Activity]) -> None:
         """Replace what is to be seen; returns at once, the loop takes the newest."""

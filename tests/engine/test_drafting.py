@@ -102,6 +102,31 @@ async def settle() -> None:
         await asyncio.sleep(0)
 
 
+async def test_a_lane_that_is_being_cut_begins_no_draft_and_fails_nothing() -> None:
+    easel, begun = Easel(), asyncio.Event()
+
+    async def at_work(group: asyncio.TaskGroup) -> None:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            easel.drafting.start(group)
+            easel.drafting.show("Hel", ())
+            raise
+
+    async def lane() -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(at_work(group))
+
+    cut = asyncio.ensure_future(lane())
+    await begun.wait()
+    cut.cancel()
+    await asyncio.wait([cut])
+    assert cut.cancelled()
+    assert await easel.drafting.close() is None
+    assert easel.platform.drafts == []
+
+
 async def test_where_a_draft_stands_is_written_down_before_its_first_text_shows() -> None:
     shown_when_recorded: list[list[str]] = []
 

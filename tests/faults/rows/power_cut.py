@@ -29,6 +29,7 @@ from tests.faults.rows.under import under
 from tests.faults.world import World
 from tests.peers.log import monotonic_us
 
+LEASE = 15.0
 BETWEEN = (0.02, 0.15)
 """Seconds between copies."""
 OFTEN = 1000
@@ -77,6 +78,8 @@ async def power_cuts(bench: Bench) -> None:
         talks=20,
         seed=bench.seed,
         habits=Habits(rate=30.0),
+        # Copying files and syncing them keeps the disk busy: nobody here is to lose a lease by it.
+        lease=LEASE,
         within=90.0,
         module="tests.faults.ioerrors",
         environ={PAGES: str(OFTEN)},
