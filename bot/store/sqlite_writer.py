@@ -150,7 +150,11 @@ class Writer:
             raise Transient(_CLOSED)
         future: asyncio.Future[_T] = self._loop.create_future()
         self._queue.put(_Job(operation, future, alone))
-        return await future
+        try:
+            return await future
+        finally:
+            # The traceback of its error holds this frame: a ring, until the collector looks.
+            del future
 
     def post(self, operation: Operation[object]) -> None:
         """Write it before everything that is given later; nobody waits for it."""
@@ -260,8 +264,9 @@ class Writer:
             # One each: raised in as many places, each gets a traceback of its own.
             job.error = Transient(str(why))
             job.error.__cause__ = why.__cause__
+        kept = [job for job in group if job.future is None][-KEPT:]
         self._resolve(group)
-        return [job for job in group if job.future is None][-KEPT:]
+        return kept
 
     def _run_alone(self, job: _Job) -> None:
         try:
@@ -324,8 +329,14 @@ class Writer:
             self._db = None
 
     def _resolve(self, group: list[_Job]) -> None:
-        """Wake everyone who waits with one call into the loop."""
-        done = [job for job in group if job.future is not None]
+        """Wake everyone who waits with one call into the loop.
+
+        A job forgets whom it told of what: the traceback of an error leads back to it, and while a
+        disk is full thousands of such rings would wait for the collector.
+        """
+        done = [(job.future, job.value, job.error) for job in group if job.future is not None]
+        for job in group:
+            job.future, job.value, job.error = None, None, None
         if done:
             self._say_in_the_loop(partial(_deliver, done))
 
@@ -352,11 +363,11 @@ def _broken(error: BaseException) -> str:
     )
 
 
-def _deliver(jobs: list[_Job]) -> None:
-    for job in jobs:
-        if job.future is None or job.future.done():
+def _deliver(done: "list[tuple[asyncio.Future[Any], Any, Exception | None]]") -> None:
+    for future, value, error in done:
+        if future.done():
             continue
-        if job.error is None:
-            job.future.set_result(job.value)
+        if error is None:
+            future.set_result(value)
         else:
-            job.future.set_exception(job.error)
+            future.set_exception(error)

@@ -13,6 +13,7 @@ import pytest
 from bot.errors import Fenced, Permanent, Transient
 from bot.store.sqlite_file import connect
 from bot.store.sqlite_writer import BROKEN, Operation, Writer
+from tests.engine.test_letting_go import rings
 
 LONG = 10
 
@@ -205,6 +206,33 @@ async def test_a_full_disk_is_told_to_everyone_and_heals_by_itself(writer: Write
         await writer.run(_insert(3))
     # What nobody waited for was kept, and comes before what was given later.
     assert await writer.run(_numbers) == [1, 3]
+
+
+@pytest.mark.parametrize("alone", [False, True])
+async def test_what_a_full_disk_refuses_leaves_nothing_for_the_collector(
+    writer: Writer, *, alone: bool
+) -> None:
+    async def refused(n: int) -> None:
+        with pytest.raises(Transient):
+            await writer.run(_insert(n, 100_000), alone=alone)
+
+    await _limit(writer, pages=10)
+    await refused(1)
+    with rings() as found:
+        async with asyncio.timeout(LONG):
+            await asyncio.gather(*(refused(n) for n in range(2, 9)))
+    assert found == set()
+
+
+async def test_what_is_refused_leaves_nothing_for_the_collector(writer: Writer) -> None:
+    def refuse(db: sqlite3.Connection) -> None:
+        raise Fenced
+
+    with rings() as found:
+        for _ in range(3):
+            with pytest.raises(Fenced):
+                await writer.run(refuse)
+    assert found == set()
 
 
 async def test_what_nobody_waits_for_is_tried_again_without_company(writer: Writer) -> None:
